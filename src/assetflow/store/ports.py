@@ -1,0 +1,260 @@
+"""What a store must do. Small enough to be written in a day; `StoreConformance` says when it is right.
+
+A store keeps records (`assetflow.model.RECORDS`) and one journal for each district. A transaction
+belongs to one district and cannot name another. Reads inside a transaction see its own writes.
+A write transaction commits at the end of its ``with`` block and leaves no trace when the block
+raises. The in-memory store is the specification: where words leave room, it decides.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from assetflow.model import Aggregate, DistrictId, Event, Intent, Query, Record, Stamp
+
+    R = TypeVar("R", bound=Record)
+else:
+    R = TypeVar("R")
+
+__all__ = [
+    "Durability",
+    "Entry",
+    "Head",
+    "Put",
+    "ReadTransaction",
+    "Store",
+    "StoreFeature",
+    "StoredEvent",
+    "Transaction",
+]
+
+Key = tuple[Any, ...]
+
+
+class StoreFeature(enum.Enum):
+    """What not every store can do. The conformance suite skips visibly what a store does not declare."""
+
+    DURABLE = "durable"
+    """What was committed survives the process."""
+    CONCURRENT_WRITERS = "concurrent-writers"
+    """Several processes may write at once."""
+    ROW_SECURITY = "row-security"
+    """The engine itself keeps districts apart."""
+
+
+class Durability(enum.Enum):
+    """How much a commit waits for."""
+
+    FULL = "full"
+    """For what people do: on the disk before the call returns."""
+    BULK = "bulk"
+    """For work that can be run again: the newest commits may be lost with the power, never torn."""
+
+
+@frozen
+class Put:
+    """A record to write: new, or in place of the version that was read."""
+
+    after: Record
+    """The record as it is to be. With *before*, its ``version`` is one higher."""
+    before: Record | None = None
+    """The record as it was read; ``None`` inserts."""
+    mark_key: bytes | None = None
+    """Key for the marks of changed personal fields, where the record itself has no ``mark_key``.
+    Without any key a changed personal field is named with no mark."""
+
+
+@frozen(kw_only=True)
+class Entry:
+    """One event and the records that change with it."""
+
+    event: Event
+    """What happened."""
+    subject_id: str
+    """The id of what it happened to; its kind is the event's ``SUBJECT``."""
+    stamp: Stamp
+    """Who, when and why."""
+    puts: tuple[Put, ...] = ()
+    """Records written with it."""
+    removes: tuple[Record, ...] = ()
+    """Records removed with it, as they were read."""
+    intents: tuple[Intent, ...] = ()
+    """What other systems should hear; goes to the outbox."""
+
+
+@frozen
+class Head:
+    """The end of a district's journal."""
+
+    seq: int
+    """Sequence number of the last event; 0 when there is none."""
+    hash: str
+    """64 hexadecimal digits; 64 zeros when there is none."""
+
+
+@frozen(kw_only=True)
+class StoredEvent:
+    """An event as the journal keeps it."""
+
+    seq: int
+    """1, 2, 3, ... without gaps within a district."""
+    type: str
+    """The event's type."""
+    subject_kind: str
+    """What it is about."""
+    subject_id: str
+    """The id of what it is about."""
+    batch_id: str | None
+    """The batch that it belongs to."""
+    recorded_at: str
+    """When it was written, ISO 8601 in UTC."""
+    body: str
+    """The exact text that was hashed: a JSON object that includes the district and the sequence."""
+    prev: str
+    """The hash of the event before."""
+    hash: str
+    """SHA-256 over ``prev`` and ``body``, hexadecimal."""
+
+
+class ReadTransaction(Protocol):
+    """Consistent reads of one district."""
+
+    @property
+    def district(self) -> DistrictId:
+        """The district that it belongs to."""
+        ...
+
+    def get(self, kind: type[R], *key: Any) -> R | None:
+        """The record with that key, or ``None``."""
+        ...
+
+    def get_many(self, kind: type[R], keys: Sequence[Key]) -> dict[Key, R]:
+        """The records with those keys; keys without a record are left out. Any number of keys."""
+        ...
+
+    def find(self, query: Query[R]) -> Iterator[R]:
+        """The records that a query selects, in its order."""
+        ...
+
+    def values(self, query: Query[Any], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Only these fields of the records that a query selects, as plain values: for bulk reads.
+
+        Plain values are text, whole numbers, bytes and ``None``; money is its minor units.
+        """
+        ...
+
+    def count(self, query: Query[Any]) -> int:
+        """How many records a query selects; its limit counts, its order does not."""
+        ...
+
+    def aggregate(self, aggregate: Aggregate[Any]) -> list[dict[str, Any]]:
+        """The figures of an aggregate, equal to `Aggregate.rows` over all records."""
+        ...
+
+    def journal(
+        self, *, after: int = 0, subject: tuple[str, str] | None = None, batch_id: str | None = None
+    ) -> Iterator[StoredEvent]:
+        """Events with a higher sequence number, in order; of one subject or batch when named."""
+        ...
+
+    def head(self) -> Head:
+        """The end of the journal."""
+        ...
+
+
+class Transaction(ReadTransaction, Protocol):
+    """Reads and writes of one district that happen together or not at all.
+
+    To decide on what a record says, lock it first and read it then.
+    """
+
+    def lock(self, *targets: tuple[type[Record], Key]) -> None:
+        """Keep these records from being changed by others until the end. Called once, before reading.
+
+        A key without a record is no error. Targets are locked in one order everywhere.
+        """
+        ...
+
+    def record(self, entries: Sequence[Entry]) -> Head:
+        """Append events, write their records, add their intents to the outbox. One or many alike.
+
+        Raises:
+            StaleVersion: a record is not as *before* says.
+            DuplicateKey: an inserted record exists, or a unique field is taken.
+            InvalidValue: a text that is too long, a number beyond 64 bits.
+        """
+        ...
+
+    def insert(self, records: Sequence[Record]) -> None:
+        """Insert records of kinds without journalled fields.
+
+        Raises:
+            DuplicateKey: one exists; nothing of the transaction remains.
+            WriteWithoutEvent: the kind has journalled fields.
+        """
+        ...
+
+    def upsert(self, records: Sequence[Record]) -> None:
+        """Insert or replace records of kinds without journalled fields. The last of equal keys wins.
+
+        Raises:
+            WriteWithoutEvent: the kind has journalled fields.
+        """
+        ...
+
+    def delete(self, kind: type[Record], keys: Sequence[Key]) -> int:
+        """Delete records of a kind without journalled fields; how many there were.
+
+        Raises:
+            WriteWithoutEvent: the kind has journalled fields.
+        """
+        ...
+
+
+class Store(Protocol):
+    """A place where districts keep their records. Safe to use from several threads."""
+
+    @property
+    def features(self) -> frozenset[StoreFeature]:
+        """What it can do beyond the port."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is, for a person; never a password."""
+        ...
+
+    def districts(self) -> list[DistrictId]:
+        """The districts that have a journal here, sorted."""
+        ...
+
+    def read(self, district: DistrictId) -> AbstractContextManager[ReadTransaction]:
+        """Begin consistent reads."""
+        ...
+
+    def write(
+        self, district: DistrictId, *, durability: Durability = Durability.FULL
+    ) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            StoreLocked: no lock within the store's wait.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files. A second call does nothing."""
+        ...
+
+
+class CommitHook(Protocol):
+    """Told after each commit of a write transaction."""
+
+    def __call__(self, district: DistrictId, head: Head, counts: Mapping[str, int], /) -> None:
+        """*counts* maps ``events``, ``rows`` and ``intents`` to how many were written."""
