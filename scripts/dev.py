@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import glob
 import hashlib
 import json
 import os
@@ -24,6 +23,10 @@ import tempfile
 import time
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,11 +76,11 @@ def version_of(python: str) -> tuple[int, ...] | None:
 def interpreters() -> dict[tuple[int, ...], str]:
     """The interpreters of this machine that are new enough, one for each minor version."""
     names = [sys.executable]
-    names += ["python3.%d" % minor for minor in range(OLDEST[1], 20)]
-    pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
-    names += sorted(glob.glob(os.path.join(pyenv, "versions", "3.*", "bin", "python")))
+    names += [f"python3.{minor}" for minor in range(OLDEST[1], 20)]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    names += [str(path) for path in sorted(pyenv.glob("versions/3.*/bin/python"))]
     if WINDOWS:
-        names += ["py -3.%d" % minor for minor in range(OLDEST[1], 20)]
+        names += [f"py -3.{minor}" for minor in range(OLDEST[1], 20)]
     found: dict[tuple[int, ...], str] = {}
     for name in names:
         path = _windows_launcher(name) if name.startswith("py -") else shutil.which(name)
@@ -109,16 +112,16 @@ def restart_if_too_old() -> None:
     if found:
         newest = list(found.values())[-1]
         raise SystemExit(subprocess.call([newest, *sys.argv]))
-    wanted = "%d.%d" % OLDEST
+    wanted = ".".join(map(str, OLDEST))
     if sys.version_info >= OLDEST:
         hint = "This Python has no venv module. On Debian or Ubuntu: apt install python3-venv"
     else:
-        hint = "This is Python %d.%d. Install %s or newer from your system or python.org," % (
-            *sys.version_info[:2],
-            wanted,
+        hint = (
+            f"This is Python {sys.version_info[0]}.{sys.version_info[1]}. Install {wanted} or newer"
+            " from your system or python.org,"
         )
-        hint += " and run this again with it: python%s scripts/dev.py" % wanted
-    raise SystemExit("assetflow needs Python %s or newer. %s" % (wanted, hint))
+        hint += f" and run this again with it: python{wanted} scripts/dev.py"
+    raise SystemExit(f"assetflow needs Python {wanted} or newer. {hint}")
 
 
 # --- environments ----------------------------------------------------------------------
@@ -146,7 +149,7 @@ def python_in(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(name: str):  # type: ignore[no-untyped-def]  # typing names differ before 3.9
+def alone(name: str) -> Iterator[None]:
     """Let one process at a time work on an environment."""
     STATE.mkdir(exist_ok=True)
     with (STATE / (name + ".lock")).open("a+") as handle:
@@ -167,7 +170,9 @@ def alone(name: str):  # type: ignore[no-untyped-def]  # typing names differ bef
         yield
 
 
-def environment(lock: str, python: str | None = None, *, name: str = "", project: bool = True) -> Path:
+def environment(
+    lock: str, python: str | None = None, *, name: str = "", project: bool = True
+) -> Path:
     """The interpreter of an environment that holds what ``locks/<lock>.txt`` says.
 
     It is made when it is missing, when the lock file or the interpreter changed, and when an
@@ -176,10 +181,10 @@ def environment(lock: str, python: str | None = None, *, name: str = "", project
     base = python or sys.executable
     version = version_of(base)
     if version is None:
-        raise Failed("%s does not run, or has no venv module" % base)
+        raise Failed(f"{base} does not run, or has no venv module")
     name = name or lock
     if python:
-        name += "-%d.%d" % version[:2]
+        name += "-" + ".".join(map(str, version[:2]))
     folder = ROOT / (".venv-" + name)
     requirements = LOCKS / (lock + ".txt")
     stamp = folder / "assetflow-stamp.json"
@@ -191,7 +196,7 @@ def environment(lock: str, python: str | None = None, *, name: str = "", project
             _make(folder, base, requirements, version)
             have = {}
         if have.get("project", "") != want_project:
-            say("installing this project into %s" % folder.name)
+            say(f"installing this project into {folder.name}")
             _pip(
                 folder,
                 ["--no-deps", "--no-index", "--no-build-isolation", "-e", str(ROOT)],
@@ -213,8 +218,8 @@ def _read_stamp(stamp: Path) -> dict[str, object]:
 def _make(folder: Path, base: str, requirements: Path, version: tuple[int, ...]) -> None:
     count = len(re.findall(r"^[A-Za-z0-9]", requirements.read_text(encoding="utf-8"), re.MULTILINE))
     say(
-        "environment %s: Python %s, up to %d packages from locks/%s"
-        % (folder.name, ".".join(map(str, version)), count, requirements.name)
+        f"environment {folder.name}: Python {'.'.join(map(str, version))}, "
+        f"up to {count} packages from locks/{requirements.name}"
     )
     if folder.exists():
         shutil.rmtree(folder)
@@ -246,7 +251,7 @@ def _pip(folder: Path, args: list[str], *, count: int) -> None:
             lines.append(line)
             if line.startswith("Collecting "):
                 seen += 1
-                _counter("collecting %d of up to %d" % (seen, count), every=seen % 20 == 0)
+                _counter(f"collecting {seen} of up to {count}", every=seen % 20 == 0)
             elif line.startswith("Installing collected"):
                 _counter("unpacking and installing", every=True)
     if sys.stdout.isatty():
@@ -284,7 +289,11 @@ def steps(named: list[tuple[str, list[str]]]) -> int:
         code = run(command)
         if code:
             failed.append(title)
-        say("%s: %s (%.0f s)" % (title, "FAILED" if code else "ok", time.monotonic() - started))
+        say(
+            "{}: {} ({:.0f} s)".format(
+                title, "FAILED" if code else "ok", time.monotonic() - started
+            )
+        )
     if failed:
         raise Failed("failed: " + "; ".join(failed))
     return 0
@@ -325,13 +334,19 @@ def lint(args: argparse.Namespace) -> int:
             "pyright, public types complete",
             [*module, "pyright", "--verifytypes", "assetflow", "--ignoreexternal"],
         ),
-        ("import contracts", [python, "-c", "from importlinter.cli import lint_imports_command as c; c()"]),
+        (
+            "import contracts",
+            [python, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        ),
         ("changelog", [*module, "towncrier", "build", "--draft", "--version", "next"]),
     ]
     tag = _newest_tag()
     if tag:
         todo.append(
-            ("public interface against " + tag, [*module, "griffe", "check", "assetflow", "-s", "src", "-a", tag])
+            (
+                "public interface against " + tag,
+                [*module, "griffe", "check", "assetflow", "-s", "src", "-a", tag],
+            )
         )
     else:
         say("no released version yet: nothing to compare the public interface with")
@@ -388,9 +403,17 @@ def wheel(args: argparse.Namespace) -> int:
         if run([str(builder), *build, "-w", out, str(ROOT)]):
             raise Failed("the wheel could not be built")
         (built,) = Path(out).glob("*.whl")
-        say("built %s, %.0f kB" % (built.name, built.stat().st_size / 1000))
+        say(f"built {built.name}, {built.stat().st_size / 1000:.0f} kB")
         target = environment("demo", args.python, name="wheel", project=False)
-        install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall"]
+        install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--force-reinstall",
+        ]
         if run([str(target), *install, str(built)]):
             raise Failed("the wheel could not be installed")
         check = str(ROOT / "scripts" / "check_wheel.py")
@@ -402,7 +425,11 @@ def lock(args: argparse.Namespace) -> int:
     stale = [name for name in LOCK_FILES if _written_inputs(name) != lock_inputs(name)]
     if args.check:
         if stale:
-            raise Failed("pyproject.toml changed: run `python scripts/dev.py lock` (%s)" % ", ".join(stale))
+            raise Failed(
+                "pyproject.toml changed: run `python scripts/dev.py lock` ({})".format(
+                    ", ".join(stale)
+                )
+            )
         say("the lock files fit pyproject.toml")
         return 0
     tool = ROOT / ".venv-lock"
@@ -410,7 +437,13 @@ def lock(args: argparse.Namespace) -> int:
         venv.EnvBuilder(with_pip=True, symlinks=not WINDOWS).create(tool)
         _pip(tool, [UV], count=1)
     uv = [str(python_in(tool)), "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
-    uv += ["--universal", "--python-version", "%d.%d" % OLDEST, "--no-header", "--no-annotate"]
+    uv += [
+        "--universal",
+        "--python-version",
+        ".".join(map(str, OLDEST)),
+        "--no-header",
+        "--no-annotate",
+    ]
     uv += ["--no-emit-index-url"]
     LOCKS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -418,9 +451,9 @@ def lock(args: argparse.Namespace) -> int:
         shared = Path(scratch) / "shared.txt"
         asked = ["--group", "dev", "--group", "oracles"]
         asked += [part for extra in _extras() for part in ("--extra", extra)]
-        # Without --upgrade, what the present files pin is kept where it still fits.
-        known = [] if args.upgrade else _known_pins(Path(scratch))
-        if run([*uv, *asked, *known, "-o", str(shared)]):
+        if not args.upgrade:
+            shared.write_text(_present_pins(), encoding="utf-8")  # kept where they still fit
+        if run([*uv, *asked, "-o", str(shared)]):
             raise Failed("the dependencies could not be resolved together")
         for name, (extras, group, resolution) in LOCK_FILES.items():
             out = Path(scratch) / (name + ".txt")
@@ -429,15 +462,15 @@ def lock(args: argparse.Namespace) -> int:
             if resolution == "highest":
                 command += ["-c", str(shared)]
             if run([*command, "-o", str(out)]):
-                raise Failed("locks/%s.txt could not be resolved" % name)
+                raise Failed(f"locks/{name}.txt could not be resolved")
             text = out.read_text(encoding="utf-8")
             if "://" in text or "--index" in text or scratch in text:
-                raise Failed("locks/%s.txt would name a host or a path" % name)
+                raise Failed(f"locks/{name}.txt would name a host or a path")
             head = "# Made by `python scripts/dev.py lock`; do not edit.\n# inputs: %s\n"
             (LOCKS / (name + ".txt")).write_text(
                 head % lock_inputs(name) + text, encoding="utf-8", newline="\n"
             )
-            say("locks/%s.txt" % name)
+            say(f"locks/{name}.txt")
     return 0
 
 
@@ -445,18 +478,14 @@ def _extras() -> list[str]:
     return sorted({extra for extras, _, _ in LOCK_FILES.values() for extra in extras})
 
 
-def _known_pins(scratch: Path) -> list[str]:
-    pins: dict[str, str] = {}
+def _present_pins() -> str:
+    pins: set[str] = set()
     for name, (_, _, resolution) in LOCK_FILES.items():
         path = LOCKS / (name + ".txt")
         if resolution == "highest" and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                if re.match(r"[a-z0-9]", line):
-                    pin = line.rstrip(" \\")
-                    pins[pin.split("==")[0] + pin.partition(";")[2]] = pin
-    shared = scratch / "shared.txt"
-    shared.write_text("\n".join(sorted(pins.values())) + "\n", encoding="utf-8")
-    return []
+            lines = path.read_text(encoding="utf-8").splitlines()
+            pins |= {line.rstrip(" \\") for line in lines if re.match(r"[a-z0-9]", line)}
+    return "\n".join(sorted(pins)) + "\n"
 
 
 def _written_inputs(name: str) -> str:
@@ -507,7 +536,7 @@ def clean(args: argparse.Namespace) -> int:
         for path in ROOT.glob(pattern):
             if ".venv" in path.relative_to(ROOT).parts:
                 continue
-            say("removing %s" % path.relative_to(ROOT))
+            say(f"removing {path.relative_to(ROOT)}")
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -552,7 +581,7 @@ def main(argv: list[str]) -> int:
     try:
         return int(args.run(args))
     except Failed as why:
-        print("\n%s: %s" % (args.task, why), file=sys.stderr, flush=True)
+        print(f"\n{args.task}: {why}", file=sys.stderr, flush=True)
         return 1
     except KeyboardInterrupt:
         return 130
