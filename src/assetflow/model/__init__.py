@@ -65,6 +65,7 @@ from assetflow.model.runs import (
     RunPage,
     RunShard,
     RunStatus,
+    StagedRecord,
 )
 
 __all__ = [
@@ -156,6 +157,7 @@ __all__ = [
     "ServiceLine",
     "ShowAssignee",
     "Sighting",
+    "StagedRecord",
     "Stamp",
     "Volatile",
     "WHOLE",
@@ -190,6 +192,7 @@ RECORDS: tuple[type[Record], ...] = (
     RunShard,
     RunPage,
     RunItem,
+    StagedRecord,
     ImportBatch,
     Remembered,
     OutboxItem,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from assetflow.model.fields import Record, Volatile, quiet
+from assetflow.model.fields import Personal, Record, Volatile, quiet
 from assetflow.model.ids import BatchId, DeviceId, RunId
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "RunPage",
     "RunShard",
     "RunStatus",
+    "StagedRecord",
 ]
 
 
@@ -153,7 +154,7 @@ class RunPage(Record):
     records: Volatile[int]
     """How many records it held."""
     ids: Volatile[bytes]
-    """The records' source ids: zlib over a JSON array. Vendor device ids only."""
+    """The records' source ids, a line feed between. Vendor device ids only."""
 
 
 @frozen(kw_only=True, field_transformer=quiet)
@@ -180,6 +181,29 @@ class RunItem(Record):
     """Why, as a code and ids: no values of personal fields."""
     candidates: Volatile[str] = ""
     """Ids of the devices that it could be, comma between."""
+
+
+@frozen(kw_only=True, field_transformer=quiet)
+class StagedRecord(Record):
+    """A new or changed record of a run, kept until the change guard has seen all of them."""
+
+    KIND: ClassVar[str] = "staged_record"
+    KEY: ClassVar[tuple[str, ...]] = ("run_id", "source_id")
+
+    run_id: Volatile[RunId]
+    """The run."""
+    source_id: Volatile[str]
+    """The vendor's id of the record."""
+    known: Volatile[bool]
+    """Whether the source had it before."""
+    digest: Volatile[bytes]
+    """16 bytes over the tracked fields."""
+    observed: Personal[str]
+    """All observed fields as a JSON array, in the order of the observed class."""
+    raw: Personal[bytes | None] = None
+    """The vendor's record, compressed."""
+    raw_dictionary: Volatile[int | None] = None
+    """Version of the dictionary that it was compressed with."""
 
 
 @frozen(kw_only=True, field_transformer=quiet)
