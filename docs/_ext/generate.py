@@ -1,0 +1,315 @@
+"""Write the pages of the reference that are read off the code.
+
+    python docs/_ext/generate.py --check     say which pages are not what the code says
+    python docs/_ext/generate.py --write     write them
+
+The pages are checked in, so that a change of the code shows in review as a change of the page;
+``tests/house`` and the documentation build both run the check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+NOTE = (
+    "<!-- Written by docs/_ext/generate.py from the code; change the code, not this page. -->\n\n"
+)
+
+
+# --- reading the code ------------------------------------------------------------------
+
+
+def prose(owner: object) -> str:
+    """A docstring without its Google sections, in Markdown."""
+    text = inspect.cleandoc(getattr(owner, "__doc__", None) or "")
+    kept = re.split(r"\n\n(?:Args|Attributes|Returns|Raises|Yields|Example|Note)s?:\n", text)[0]
+    return markdown(kept)
+
+
+def markdown(text: str) -> str:
+    """Double backticks of a docstring as Markdown's single ones, on one line a paragraph."""
+    paragraphs = re.split(r"\n\s*\n", text.strip().replace("``", "`"))
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def cell(text: str) -> str:
+    """Text made fit for a cell of a table; a bar inside code needs no escape."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    return "".join(p if p.startswith("`") else p.replace("|", "\\|") for p in parts)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    head = list(head)
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def field_texts(cls: type) -> dict[str, str]:
+    """The docstring below each field of a class, those of its parents too."""
+    found: dict[str, str] = {}
+    for owner in reversed(cls.__mro__[:-1]):
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+        except (OSError, TypeError):
+            continue
+        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+        for node, after in itertools.pairwise(body):
+            if (
+                isinstance(node, ast.AnnAssign)
+                and isinstance(node.target, ast.Name)
+                and isinstance(after, ast.Expr)
+                and isinstance(after.value, ast.Constant)
+            ):
+                found[node.target.id] = markdown(inspect.cleandoc(str(after.value.value)))
+    return found
+
+
+def field_types(cls: type) -> dict[str, str]:
+    """The annotation of each field as it stands in the source, without the role around it."""
+    found: dict[str, str] = {}
+    for owner in reversed(cls.__mro__[:-1]):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                text = ast.unparse(node.annotation)
+                role = re.fullmatch(r"(?:Journalled|Personal|Volatile|Derived)\[(.*)\]", text)
+                found[node.target.id] = role[1] if role else text
+    return found
+
+
+def packages() -> Iterator[str]:
+    """The public packages and single modules directly under ``assetflow``."""
+    import assetflow  # noqa: PLC0415  # the page's subject, not a tool of this script
+
+    for module in pkgutil.iter_modules(assetflow.__path__):
+        if not module.name.startswith("_"):
+            yield module.name
+
+
+def modules_of(room: str) -> list[str]:
+    """The public modules of a room, the room's own name first."""
+    folder = ROOT / "src" / "assetflow" / room
+    if not folder.is_dir():
+        return [f"assetflow.{room}"]
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(ROOT / "src").with_suffix("").parts
+        if "migrations" in parts or any(part.startswith("_") for part in parts[:-1]):
+            continue
+        if parts[-1] == "__init__":
+            found.append(".".join(parts[:-1]))
+        elif not parts[-1].startswith("_"):
+            found.append(".".join(parts))
+    return sorted(found)
+
+
+# --- pages -----------------------------------------------------------------------------
+
+
+ERRORS_INTRO = """\
+Every error that the library raises on purpose is an `AssetflowError`. It has a stable `code`, a
+`recovery` that says what a program should do, a `hint` that tells a person what to do next, and
+a `context` of ids, codes and counts. No error holds a name, an e-mail address or a secret, so it
+may be logged as it is.
+"""
+
+EVENTS_INTRO = """\
+What can stand in a district's journal. An event names its subject by opaque id and holds no
+personal data. A type ends with its version: the shape of a version never changes.
+"""
+
+
+def errors_page() -> str:
+    """Every error: its code, what a program should do, what a person should do."""
+    from assetflow import errors  # noqa: PLC0415  # the page's subject
+
+    classes = list(errors.all_errors())
+    recovery_texts = enum_texts(errors.Recovery)
+    out = [
+        "# Errors\n",
+        ERRORS_INTRO,
+        "## What to do about it\n",
+        table(
+            ["recovery", "meaning"],
+            [(f"`{r.value}`", recovery_texts.get(r.name, "")) for r in errors.Recovery],
+        ),
+        "## All codes\n",
+        table(
+            ["code", "raised as", "recovery"],
+            [
+                (f"[`{c.code}`](#{c.code})", f"`{c.__name__}`", f"`{c.recovery.value}`")
+                for c in sorted(classes, key=lambda c: c.code)
+            ],
+        ),
+    ]
+    for cls in classes:
+        kin = [p.__name__ for p in cls.__bases__ if p is not Exception]
+        out += [
+            f"## {cls.code} {{ #{cls.code} }}\n",
+            f"{prose(cls)}\n",
+            table(
+                ["", ""],
+                [
+                    ("raised as", f"`{cls.__name__}`"),
+                    ("also a", ", ".join(f"`{name}`" for name in kin) or "`Exception`"),
+                    ("recovery", f"`{cls.recovery.value}`"),
+                    ("what to do", cls.default_hint),
+                ],
+            ),
+        ]
+    return "\n".join(out)
+
+
+def enum_texts(cls: type) -> dict[str, str]:
+    """The docstring below each member of an enumeration."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    found = {}
+    for node, after in itertools.pairwise(body):
+        if isinstance(node, ast.Assign) and isinstance(after, ast.Expr):
+            name, text = node.targets[0], after.value
+            if isinstance(name, ast.Name) and isinstance(text, ast.Constant):
+                found[name.id] = markdown(str(text.value))
+    return found
+
+
+def events_page() -> str:
+    """Every type of event in the journal, with its fields."""
+    from assetflow.model import EVENT_TYPES, Stamp  # noqa: PLC0415  # the page's subject
+
+    out = [
+        "# Events\n",
+        EVENTS_INTRO,
+        table(
+            ["type", "about a", "what happened"],
+            [
+                (f"[`{name}`](#{anchor(name)})", f"`{cls.SUBJECT}`", prose(cls))
+                for name, cls in sorted(EVENT_TYPES.items())
+            ],
+        ),
+        "## What every event carries { #stamp }\n",
+        f"{prose(Stamp)}\n",
+        fields_table(Stamp),
+    ]
+    for name, cls in sorted(EVENT_TYPES.items()):
+        out += [f"## {name} {{ #{anchor(name)} }}\n", f"{prose(cls)}\n"]
+        out.append(fields_table(cls) if fields_of(cls) else "It has no fields of its own.\n")
+    return "\n".join(out)
+
+
+def anchor(name: str) -> str:
+    """An event's type as the id of a heading."""
+    return re.sub(r"[^a-z0-9]+", "-", name)
+
+
+def fields_of(cls: Any) -> tuple[attrs.Attribute[Any], ...]:
+    """The attrs fields of a class, whatever the type checker knows of it."""
+    return tuple(attrs.fields(cls))
+
+
+def fields_table(cls: Any) -> str:
+    """The fields of an attrs class."""
+    texts, types = field_texts(cls), field_types(cls)
+    return table(
+        ["field", "type", "must be given", "what it is"],
+        [
+            (
+                f"`{f.name}`",
+                f"`{types.get(f.name, '')}`",
+                "yes" if f.default is attrs.NOTHING else "no",
+                texts.get(f.name, ""),
+            )
+            for f in fields_of(cls)
+        ],
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "events.md": events_page,
+}
+
+
+def api_pages() -> dict[str, str]:
+    """A page for each room of the package, with every public module in it."""
+    pages = {}
+    for room in packages():
+        names = modules_of(room)
+        first = f"assetflow.{room}"
+        out = [f"# {first}\n"]
+        for name in names:
+            importlib.import_module(name)
+            heading = "" if name == first else f"## {name}\n\n"
+            whole = name == first and len(names) > 1
+            options = "    options:\n      members: false\n" if whole else ""
+            out.append(f"{heading}::: {name}\n{options}")
+        pages[f"api/{room}.md"] = "\n".join(out)
+    return pages
+
+
+# --- command line ----------------------------------------------------------------------
+
+
+def build() -> dict[Path, str]:
+    """Every page and what it should say."""
+    texts = {name: page() for name, page in PAGES.items()} | api_pages()
+    return {REFERENCE / name: NOTE + text.rstrip() + "\n" for name, text in texts.items()}
+
+
+def main(argv: list[str]) -> int:
+    """Write the pages, or say which are stale."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--check", action="store_true", help="change nothing")
+    mode.add_argument("--write", action="store_true", help="write the pages that changed")
+    args = parser.parse_args(argv)
+    stale = 0
+    wanted = build()
+    for path, text in wanted.items():
+        have = path.read_text(encoding="utf-8") if path.exists() else ""
+        if have == text:
+            continue
+        stale += 1
+        print(("writing " if args.write else "stale: ") + str(path.relative_to(ROOT)))
+        if args.write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        else:
+            lines = difflib.unified_diff(
+                have.splitlines(), text.splitlines(), "page", "code", "", "", 1
+            )
+            print("\n".join(list(lines)[:20]))
+    for path in sorted((REFERENCE / "api").glob("*.md")):
+        if path not in wanted:
+            stale += 1
+            print("no such package: " + str(path.relative_to(ROOT)))
+            if args.write:
+                path.unlink()
+    if stale and not args.write:
+        print("Run: python scripts/dev.py docs --write")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
