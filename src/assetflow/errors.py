@@ -19,6 +19,7 @@ AssetflowError
 ├── Refusal                     a rule of the district says no
 │   ├── DeviceUnavailable       not in stock, or not in a state to be handed out
 │   ├── DeviceInOtherHands      somebody already holds it
+│   ├── AlreadyTheirs           the same party already holds it: nothing to do
 │   ├── NotCheckedOut           nobody holds it
 │   ├── WrongHolder             somebody else holds it
 │   ├── HolderBlocked           the holder has a hold that the policy blocks on
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
+    "AlreadyTheirs",
     "AmbiguousReference",
     "AssetflowError",
     "AuthError",
@@ -379,6 +381,14 @@ class DeviceInOtherHands(Refusal):
 
     code = "device-in-other-hands"
     default_hint = "Check it in first, or use transfer."
+
+
+class AlreadyTheirs(Refusal):
+    """The party that is to have the device has it already, so there is nothing to do."""
+
+    code = "already-theirs"
+    recovery = Recovery.SKIP
+    default_hint = "Nothing to do: it was handed out before. The context names the custody."
 
 
 class NotCheckedOut(Refusal):
@@ -751,9 +761,14 @@ class WrongEventLoop(ConnectorError):
 
 
 class ExchangeError(AssetflowError):
-    """Data could not be moved between a system and the store."""
+    """Data could not be moved between a system and the store.
+
+    Attributes:
+        report: What was done before it stopped, when something was: a pull's report.
+    """
 
     code = "exchange"
+    report: object | None = None
     default_hint = "Look at the run: `assetflow runs show ID`."
 
 

@@ -75,7 +75,7 @@ def _restore(value: str | int | None, attribute: "attrs.Attribute[Any]") -> Any:
     if value is None:
         return None
     default = attribute.default
-    if isinstance(default, enum.Enum):
+    if isinstance(default, enum.Enum) and default is not attrs.NOTHING:
         return type(default)(value)
     return date.fromisoformat(str(value)) if attribute.name in _DAYS else value
 

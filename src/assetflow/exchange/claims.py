@@ -1,0 +1,359 @@
+"""Turns a source's claims into events and records: new devices, matches, changes, disagreements."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from attrs import define, evolve, field, frozen
+
+from assetflow.model import (
+    Device,
+    DeviceId,
+    DeviceLink,
+    DeviceModel,
+    F,
+    ItemOutcome,
+    Lifecycle,
+    Management,
+    ModelId,
+    Observation,
+    Place,
+    PlaceId,
+    PlaceLink,
+    Query,
+    Run,
+    RunItem,
+    Sighting,
+)
+from assetflow.model.events import DeviceLinked, DeviceModelChanged, DeviceObserved, DeviceRegistered
+from assetflow.reconcile import (
+    PERSONAL_FIELDS,
+    DeviceIndex,
+    IndexedDevice,
+    Match,
+    changed_fields,
+    facts_of,
+    weigh,
+)
+from assetflow.rules.derived import fold_name, with_model
+from assetflow.store.ports import Entry, Put
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from assetflow.model import ObservedDevice
+    from assetflow.store.ports import ReadTransaction, Transaction
+    from assetflow.workflows.acting import Act
+
+__all__ = ["Claim", "Claims", "Tally", "compress_raw", "sighting_of"]
+
+_GONE = frozenset({Lifecycle.DISPOSED.value})
+
+
+@frozen
+class Claim:
+    """One new or changed record of a source."""
+
+    observed: ObservedDevice
+    """What the source says."""
+    digest: bytes
+    """Digest of its tracked fields."""
+    raw: bytes | None = None
+    """The vendor's record, compressed."""
+    raw_dictionary: int | None = None
+    """Version of the dictionary that it was compressed with."""
+
+
+@define
+class Tally:
+    """Counts of a run as it goes."""
+
+    seen: int = 0
+    created: int = 0
+    linked: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    absent: int = 0
+    disagreements: int = 0
+    problems: int = 0
+
+    @classmethod
+    def of(cls, run: Run) -> Tally:
+        """The counts as a run's row has them."""
+        return cls(*(getattr(run, name) for name in cls.__slots__ if name != "__weakref__"))
+
+    def onto(self, run: Run) -> Run:
+        """The run's row with these counts."""
+        return evolve(run, **{name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"})
+
+
+def compress_raw(record: bytes, dictionary: bytes) -> bytes:
+    """A vendor's record, deflated with the connector's dictionary."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=dictionary)
+    return packer.compress(record) + packer.flush()
+
+
+def sighting_of(source: str, observed: ObservedDevice) -> Sighting:
+    """Last contact and telemetry of a claim."""
+    return Sighting(
+        source=source,
+        source_id=observed.source_id,
+        last_seen_at=observed.last_seen_at,
+        os_version=observed.os_version,
+        disk_free_bytes=observed.disk_free_bytes,
+        recent_user=observed.recent_user,
+    )
+
+
+@define
+class Claims:
+    """Decides about claims in groups, each group in the caller's transaction.
+
+    Knows the district's devices, models and sites, and learns those that it adds. When a
+    transaction fails it must be thrown away with it.
+    """
+
+    source: str
+    """The source's name."""
+    run_id: str
+    """The run that the claims belong to."""
+    index: DeviceIndex
+    """The district's devices, for matching."""
+    models: dict[str, DeviceModel]
+    """Folded name to model."""
+    places: dict[str, PlaceId]
+    """Org unit id, or folded org unit path, to site."""
+    _entries: list[Entry] = field(factory=list, init=False)
+    _rows: dict[type, list[Any]] = field(factory=dict, init=False)
+    _items: dict[str, int] = field(factory=dict, init=False)
+
+    @classmethod
+    def load(cls, tx: ReadTransaction, *, source: str, run_id: str, sites: Mapping[str, str]) -> Claims:
+        """Read what matching needs: all devices, this source's links, models, sites.
+
+        Args:
+            tx: Where to read.
+            source: The source's name.
+            run_id: The run.
+            sites: The policy's table of org unit paths and site codes.
+        """
+        rows = tx.values(Query(kind=Device), ("id", "serial", "asset_tag", "lifecycle"))
+        devices = (IndexedDevice(i, s, t, lc in _GONE) for i, s, t, lc in rows)
+        links = tx.values(Query(kind=DeviceLink, where=F.source == source), ("source_id", "device_id"))
+        by_code = {p.code: p.id for p in tx.find(Query(kind=Place, where=F.code.is_known()))}
+        places = {fold_name(path): by_code[code] for path, code in sites.items() if code in by_code}
+        places |= {p.source_id: p.place_id for p in tx.find(Query(kind=PlaceLink, where=F.source == source))}
+        return cls(
+            source=source,
+            run_id=run_id,
+            index=DeviceIndex.of(devices, links),  # type: ignore[arg-type]  # pairs as the query names them
+            models={m.name_key: m for m in tx.find(Query(kind=DeviceModel))},
+            places=places,
+        )
+
+    def settle(self, tx: Transaction, act: Act, claims: Sequence[Claim], tally: Tally) -> None:
+        """Decide about a group of claims and write what follows, in the caller's transaction."""
+        known = tx.get_many(Observation, [(self.source, c.observed.source_id) for c in claims])
+        matches = [self.index.match(c.observed) for c in claims]
+        found = sorted({m.device_id for m in matches if m.device_id is not None})
+        tx.lock(*((Device, (i,)) for i in found))
+        devices = tx.get_many(Device, [(i,) for i in found])
+        for claim, match in zip(claims, matches, strict=True):
+            before = known.get((self.source, claim.observed.source_id))
+            # an earlier claim of this group may have registered a device with this serial
+            settled = self.index.match(claim.observed) if match.how == "new" else match
+            self._one(act, claim, settled, before, devices, tally)
+        self._write(tx)
+
+    def _one(
+        self,
+        act: Act,
+        claim: Claim,
+        match: Match,
+        before: Observation | None,
+        devices: dict[tuple[Any, ...], Device],
+        tally: Tally,
+    ) -> None:
+        if match.how == "unsure":
+            self._item(claim, ItemOutcome.AMBIGUOUS, reason=match.reason, candidates=match.candidates)
+            tally.changed += before is not None
+            self._observe(claim, None, before)
+        elif match.device_id is None:
+            if act.policy.pull.create_devices:
+                device = self._register(act, claim)
+                devices[device.id,] = device
+                tally.created += 1
+                self._item(claim, ItemOutcome.CREATED, device_id=device.id)
+                self._observe(claim, device.id, before)
+            else:
+                self._item(claim, ItemOutcome.REFUSED, reason="devices-are-not-created")
+                self._observe(claim, None, before)
+        else:
+            held = devices[match.device_id,]
+            linking = match.how != "source-id"
+            after = self._take_over(act, claim, held, before, match, tally)
+            devices[match.device_id,] = after
+            tally.linked += linking
+            tally.changed += not linking
+            self._observe(claim, after.id, before)
+
+    # --- deciding ---------------------------------------------------------------------------
+
+    def _register(self, act: Act, claim: Claim) -> Device:
+        """A device that nothing in the inventory answers to."""
+        observed = claim.observed
+        model = self._model(act, observed)
+        retired = observed.management is Management.DEPROVISIONED
+        blank = Device(
+            id=DeviceId(act.new_id()), lifecycle=Lifecycle.RETIRED if retired else Lifecycle.IN_STOCK
+        )
+        verdicts = weigh(
+            observed,
+            blank,
+            source=self.source,
+            authority=act.policy.authority,
+            model_id=model.id if model else None,
+            site_id=self._site(observed),
+        )
+        device = with_model(verdicts.apply(blank), model)
+        link = DeviceLink(source=self.source, source_id=observed.source_id, device_id=device.id)
+        event = DeviceRegistered(source=self.source, source_id=observed.source_id)
+        self._entries.append(
+            Entry(event=event, subject_id=device.id, stamp=act.stamp(), puts=(Put(device), Put(link)))
+        )
+        self.index.add(IndexedDevice(device.id, device.serial, device.asset_tag))
+        self.index.link(observed.source_id, device.id)
+        return device
+
+    def _take_over(
+        self, act: Act, claim: Claim, held: Device, before: Observation | None, match: Match, tally: Tally
+    ) -> Device:
+        """A claim about a device that is there: what the source may overwrite, and what it may not."""
+        observed = claim.observed
+        model = self._model(act, observed)
+        verdicts = weigh(
+            observed,
+            held,
+            source=self.source,
+            authority=act.policy.authority,
+            model_id=model.id if model else None,
+            site_id=self._site(observed),
+        )
+        after = held
+        if verdicts.taken:
+            kept = model if "model_id" in verdicts.taken else self._model_of(held)
+            after = with_model(evolve(verdicts.apply(held), version=held.version + 1), kept)
+        puts = (Put(after, held),) if verdicts.taken else ()
+        facts = facts_of(observed)
+        names = changed_fields(msgspec.json.decode(before.facts) if before else {}, facts)
+        if match.how == "source-id":
+            event: Any = DeviceObserved(
+                source=self.source,
+                source_id=observed.source_id,
+                fields=names,
+                values={n: _text(facts.get(n)) for n in names if n not in PERSONAL_FIELDS},
+                taken=tuple(sorted(verdicts.taken)),
+                disagrees=verdicts.disagrees,
+            )
+            self._item(claim, ItemOutcome.CHANGED, device_id=held.id, fields=names)
+        else:
+            link = DeviceLink(
+                source=self.source, source_id=observed.source_id, device_id=held.id, matched_by=match.how
+            )
+            puts = (*puts, Put(link))
+            event = DeviceLinked(source=self.source, source_id=observed.source_id, matched_by=match.how)
+            self.index.link(observed.source_id, held.id)
+            self._item(claim, ItemOutcome.LINKED, device_id=held.id, reason=match.how)
+        if verdicts.disagrees:
+            tally.disagreements += len(verdicts.disagrees)
+            self._item(claim, ItemOutcome.DISAGREES, device_id=held.id, fields=verdicts.disagrees)
+        self._entries.append(Entry(event=event, subject_id=held.id, stamp=act.stamp(), puts=puts))
+        return after
+
+    def _model(self, act: Act, observed: ObservedDevice) -> DeviceModel | None:
+        """The model that a claim names; one that is new is added."""
+        if observed.model is None or not (key := fold_name(observed.model)):
+            return None
+        model = self.models.get(key)
+        if model is None:
+            model = DeviceModel(
+                id=ModelId(act.new_id()),
+                name=observed.model,
+                name_key=key,
+                manufacturer=observed.manufacturer,
+            )
+            self.models[key] = model
+            event = DeviceModelChanged(source=self.source)
+            self._entries.append(Entry(event=event, subject_id=model.id, stamp=act.stamp(), puts=(Put(model),)))
+        return model
+
+    def _model_of(self, device: Device) -> DeviceModel | None:
+        if device.model is None:
+            return None
+        return self.models.get(fold_name(device.model))
+
+    def _site(self, observed: ObservedDevice) -> PlaceId | None:
+        """The site that a claim's org unit, or the nearest one above it, stands for."""
+        if observed.org_unit_id in self.places:
+            return self.places[observed.org_unit_id]
+        path = fold_name(observed.org_unit_path or "")
+        while path:
+            if path in self.places:
+                return self.places[path]
+            path = path.rpartition("/")[0]
+        return None
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def _observe(self, claim: Claim, device_id: DeviceId | None, before: Observation | None) -> None:
+        row = Observation(
+            source=self.source,
+            source_id=claim.observed.source_id,
+            device_id=device_id,
+            digest=claim.digest,
+            facts=msgspec.json.encode(facts_of(claim.observed)).decode(),
+            first_run_id=before.first_run_id if before else self.run_id,  # type: ignore[arg-type]  # a RunId
+            changed_run_id=self.run_id,  # type: ignore[arg-type]  # a RunId
+            raw=claim.raw,
+            raw_dictionary=claim.raw_dictionary,
+        )
+        self._rows.setdefault(Observation, []).append(row)
+        self._rows.setdefault(Sighting, []).append(sighting_of(self.source, claim.observed))
+
+    def _item(
+        self,
+        claim: Claim,
+        outcome: ItemOutcome,
+        *,
+        device_id: DeviceId | None = None,
+        fields: Sequence[str] = (),
+        reason: str | None = None,
+        candidates: Sequence[str] = (),
+    ) -> None:
+        source_id = claim.observed.source_id
+        position = self._items.get(source_id, 0)
+        self._items[source_id] = position + 1
+        row = RunItem(
+            run_id=self.run_id,  # type: ignore[arg-type]  # a RunId
+            source_id=source_id,
+            position=position,
+            device_id=device_id,
+            outcome=outcome,
+            fields=",".join(fields),
+            reason=reason,
+            candidates=",".join(candidates),
+        )
+        self._rows.setdefault(RunItem, []).append(row)
+
+    def _write(self, tx: Transaction) -> None:
+        for rows in self._rows.values():
+            tx.upsert(rows)
+        if self._entries:
+            tx.record(self._entries)
+        self._entries, self._rows = [], {}
+
+
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
