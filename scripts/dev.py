@@ -554,7 +554,9 @@ def parser() -> argparse.ArgumentParser:
     made = {}
     for task in TASKS:
         first = (task.__doc__ or "").partition("\n")[0]
-        made[task.__name__] = sub.add_parser(task.__name__, help=first, description=first)
+        made[task.__name__] = sub.add_parser(
+            task.__name__, help=first, description=first, allow_abbrev=False
+        )
         made[task.__name__].set_defaults(run=task)
         made[task.__name__].add_argument("--python", help="the interpreter to use")
     made["test"].add_argument("--slow", action="store_true", help="the slow tests too")

@@ -39,7 +39,9 @@ GATES = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("assetflow")
     for name, reason in GATES.items():
-        group.addoption(f"--{name}", action="store_true", help=f"run tests marked {name} ({reason})")
+        group.addoption(
+            f"--{name}", action="store_true", help=f"run tests marked {name} ({reason})"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -116,7 +118,9 @@ def _loopback_only():
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _own_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Keep the machine's own assetflow settings and folders out of the tests."""
     for name in list(os.environ):
         if name.startswith("ASSETFLOW_"):

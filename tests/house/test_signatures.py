@@ -1,0 +1,90 @@
+"""An argument that may be left out is given by name: adding one never breaks a caller.
+
+And every public function, class and method says what it does, itself or through its parent.
+"""
+
+import importlib
+import inspect
+import pkgutil
+
+import attrs
+import pytest
+
+import assetflow
+
+ROOMS = ("assetflow.connectors", "assetflow.district", "assetflow.exchange", "assetflow.workflows")
+
+
+def modules():
+    for module in pkgutil.walk_packages(assetflow.__path__, "assetflow."):
+        if module.name.startswith(ROOMS) and "._" not in module.name:
+            yield importlib.import_module(module.name)
+
+
+def public_callables():
+    seen = set()
+    for module in modules():
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            where = f"{getattr(thing, '__module__', '')}.{name}"
+            if where in seen or not where.startswith(ROOMS):
+                continue
+            seen.add(where)
+            if inspect.isfunction(thing):
+                yield where, thing
+            elif inspect.isclass(thing):
+                yield from methods(where, thing)
+    yield "assetflow.open", assetflow.open
+
+
+def methods(where, cls):
+    for name, member in vars(cls).items():
+        function = getattr(member, "__func__", member)
+        written_by_attrs = name == "__init__" and attrs.has(cls)
+        public = not name.startswith("_") or name in {"__init__", "__call__"}
+        if public and inspect.isfunction(function) and not written_by_attrs:
+            yield f"{where}.{name}", function
+
+
+CALLABLES = dict(public_callables())
+
+
+def public_things():
+    for module in pkgutil.walk_packages(assetflow.__path__, "assetflow."):
+        if "._" in module.name or "migrations" in module.name:
+            continue
+        loaded = importlib.import_module(module.name)
+        for name in getattr(loaded, "__all__", ()):
+            thing = getattr(loaded, name)
+            if getattr(thing, "__module__", "") == module.name:
+                yield module.name, name, thing
+
+
+def undocumented():
+    for module, name, thing in public_things():
+        if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+            continue
+        if not inspect.getdoc(thing):
+            yield f"{module}.{name}"
+        if inspect.isclass(thing):
+            for member in vars(thing):
+                value = getattr(thing, member, None)
+                method = inspect.isfunction(value) or isinstance(value, property)
+                if method and not member.startswith("_") and not inspect.getdoc(value):
+                    # getdoc of a function does not look at the class's parents
+                    if not any(inspect.getdoc(getattr(p, member, None)) for p in thing.__mro__[1:]):
+                        yield f"{module}.{name}.{member}"
+
+
+def test_everything_public_says_what_it_does():
+    assert list(undocumented()) == []
+
+
+@pytest.mark.parametrize("where", CALLABLES)
+def test_optional_arguments_are_keyword_only(where):
+    loose = [
+        p.name
+        for p in inspect.signature(CALLABLES[where]).parameters.values()
+        if p.default is not p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    assert loose == []
