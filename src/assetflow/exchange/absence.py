@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["mark_absent", "mark_returned"]
 
 
-def mark_absent(tx: Transaction, act: Act, source: str, run_id: RunId, source_ids: Sequence[str]) -> None:
+def mark_absent(
+    tx: Transaction, act: Act, source: str, run_id: RunId, source_ids: Sequence[str]
+) -> None:
     """Note that a complete listing lacked these records. The devices stay; nothing is retired.
 
     Where the source has authority over management, the device's management becomes absent.
@@ -46,7 +48,9 @@ def mark_absent(tx: Transaction, act: Act, source: str, run_id: RunId, source_id
     tx.record(entries)
 
 
-def mark_returned(tx: Transaction, act: Act, source: str, run_id: RunId, source_ids: Sequence[str]) -> None:
+def mark_returned(
+    tx: Transaction, act: Act, source: str, run_id: RunId, source_ids: Sequence[str]
+) -> None:
     """Note that records which were absent are there again."""
     observations = tx.get_many(Observation, [(source, i) for i in source_ids])
     devices = _devices(tx, observations)

@@ -14,7 +14,18 @@ from attrs import evolve, frozen
 
 from assetflow.errors import RunInProgress
 from assetflow.exchange.pages import Start
-from assetflow.model import F, Order, Query, Run, RunId, RunPage, RunShard, RunStatus, StagedRecord
+from assetflow.model import (
+    F,
+    Observation,
+    Order,
+    Query,
+    Run,
+    RunId,
+    RunPage,
+    RunShard,
+    RunStatus,
+    StagedRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +33,16 @@ if TYPE_CHECKING:
     from assetflow.connectors.spec import Shard, ShardPlan
     from assetflow.store.ports import ReadTransaction, Transaction
 
-__all__ = ["KEPT_RUNS", "LEASE", "begin", "fence", "new_owner", "prune", "resume_points", "seen_ids"]
+__all__ = [
+    "KEPT_RUNS",
+    "LEASE",
+    "begin",
+    "fence",
+    "new_owner",
+    "prune",
+    "resume_points",
+    "seen_ids",
+]
 
 LEASE = timedelta(minutes=5)
 """How long a silent process keeps its run, when nothing else tells that it is dead."""
@@ -66,7 +86,14 @@ class Begun:
 
 
 def begin(
-    tx: Transaction, *, source: str, what: str, plan: ShardPlan, run_id: RunId, owner: str, now: datetime
+    tx: Transaction,
+    *,
+    source: str,
+    what: str,
+    plan: ShardPlan,
+    run_id: RunId,
+    owner: str,
+    now: datetime,
 ) -> Begun:
     """Take up the source's unfinished run, or begin a new one.
 
@@ -90,6 +117,7 @@ def begin(
             lease_until=now + LEASE,
             owner=owner,
             expected=plan.expected,
+            known_before=tx.count(Query(kind=Observation, where=F.source == source)),
         )
         shards = {s.key: _fresh(run.id, s) for s in plan.shards}
         tx.insert([run, *shards.values()])
@@ -99,12 +127,16 @@ def begin(
     if not _is_dead(held.owner, now, held.lease_until):
         msg = f"another process works on the pull from {source}"
         raise RunInProgress(msg, run_id=held.id)
-    run = evolve(held, owner=owner, lease_until=now + LEASE, resumed=held.resumed + 1, expected=plan.expected)
+    run = evolve(
+        held, owner=owner, lease_until=now + LEASE, resumed=held.resumed + 1, expected=plan.expected
+    )
     known = {s.shard: s for s in tx.find(Query(kind=RunShard, where=F.run_id == run.id))}
     shards = {}
     for shard in plan.shards:
         state = known.pop(shard.key, None)
-        shards[shard.key] = evolve(state, expected=shard.expected) if state else _fresh(run.id, shard)
+        shards[shard.key] = (
+            evolve(state, expected=shard.expected) if state else _fresh(run.id, shard)
+        )
     for gone in known.values():
         restart(tx, gone, drop=True)
     tx.upsert([run, *shards.values()])
@@ -120,7 +152,9 @@ def restart(tx: Transaction, state: RunShard, *, drop: bool = False) -> RunShard
     pages = Query(kind=RunPage, where=(F.run_id == state.run_id) & (F.shard == state.shard))
     keys = [(state.run_id, state.shard, page) for (page,) in tx.values(pages, ("page",))]
     tx.delete(RunPage, keys)
-    fresh = RunShard(run_id=state.run_id, shard=state.shard, label=state.label, expected=state.expected)
+    fresh = RunShard(
+        run_id=state.run_id, shard=state.shard, label=state.label, expected=state.expected
+    )
     if drop:
         tx.delete(RunShard, [(state.run_id, state.shard)])
     else:
@@ -128,7 +162,9 @@ def restart(tx: Transaction, state: RunShard, *, drop: bool = False) -> RunShard
     return fresh
 
 
-def resume_points(plan: ShardPlan, shards: dict[str, RunShard], now: datetime) -> tuple[list[Start], list[RunShard]]:
+def resume_points(
+    plan: ShardPlan, shards: dict[str, RunShard], now: datetime
+) -> tuple[list[Start], list[RunShard]]:
     """Where to read on.
 
     Returns:
@@ -184,7 +220,9 @@ def prune(tx: Transaction, *, source: str, what: str) -> None:
         where=(F.source == source) & (F.what == what) & (F.status != RunStatus.RUNNING),
         order=(Order("started_at", descending=True),),
     )
-    old: Sequence[str] = [run_id for (run_id,) in tx.values(ended, ("id",))][KEPT_RUNS - 1 : KEPT_RUNS + 5]
+    old: Sequence[str] = [run_id for (run_id,) in tx.values(ended, ("id",))][
+        KEPT_RUNS - 1 : KEPT_RUNS + 5
+    ]
     for run_id in old:
         for kind, rest in ((RunPage, ("shard", "page")), (StagedRecord, ("source_id",))):
             rows = tx.values(Query(kind=kind, where=F.run_id == run_id), rest)

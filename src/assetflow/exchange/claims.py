@@ -27,7 +27,12 @@ from assetflow.model import (
     RunItem,
     Sighting,
 )
-from assetflow.model.events import DeviceLinked, DeviceModelChanged, DeviceObserved, DeviceRegistered
+from assetflow.model.events import (
+    DeviceLinked,
+    DeviceModelChanged,
+    DeviceObserved,
+    DeviceRegistered,
+)
 from assetflow.reconcile import (
     PERSONAL_FIELDS,
     DeviceIndex,
@@ -86,7 +91,9 @@ class Tally:
 
     def onto(self, run: Run) -> Run:
         """The run's row with these counts."""
-        return evolve(run, **{name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"})
+        return evolve(
+            run, **{name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
+        )
 
 
 def compress_raw(record: bytes, dictionary: bytes) -> bytes:
@@ -130,7 +137,9 @@ class Claims:
     _items: dict[str, int] = field(factory=dict, init=False)
 
     @classmethod
-    def load(cls, tx: ReadTransaction, *, source: str, run_id: str, sites: Mapping[str, str]) -> Claims:
+    def load(
+        cls, tx: ReadTransaction, *, source: str, run_id: str, sites: Mapping[str, str]
+    ) -> Claims:
         """Read what matching needs: all devices, this source's links, models, sites.
 
         Args:
@@ -141,14 +150,19 @@ class Claims:
         """
         rows = tx.values(Query(kind=Device), ("id", "serial", "asset_tag", "lifecycle"))
         devices = (IndexedDevice(i, s, t, lc in _GONE) for i, s, t, lc in rows)
-        links = tx.values(Query(kind=DeviceLink, where=F.source == source), ("source_id", "device_id"))
+        links = tx.values(
+            Query(kind=DeviceLink, where=F.source == source), ("source_id", "device_id")
+        )
         by_code = {p.code: p.id for p in tx.find(Query(kind=Place, where=F.code.is_known()))}
         places = {fold_name(path): by_code[code] for path, code in sites.items() if code in by_code}
-        places |= {p.source_id: p.place_id for p in tx.find(Query(kind=PlaceLink, where=F.source == source))}
+        places |= {
+            p.source_id: p.place_id
+            for p in tx.find(Query(kind=PlaceLink, where=F.source == source))
+        }
         return cls(
             source=source,
             run_id=run_id,
-            index=DeviceIndex.of(devices, links),  # type: ignore[arg-type]  # pairs as the query names them
+            index=DeviceIndex.of(devices, links),
             models={m.name_key: m for m in tx.find(Query(kind=DeviceModel))},
             places=places,
         )
@@ -177,8 +191,10 @@ class Claims:
         tally: Tally,
     ) -> None:
         if match.how == "unsure":
-            self._item(claim, ItemOutcome.AMBIGUOUS, reason=match.reason, candidates=match.candidates)
-            tally.changed += before is not None
+            self._item(
+                claim, ItemOutcome.AMBIGUOUS, reason=match.reason, candidates=match.candidates
+            )
+            tally.changed += before is not None and before.digest != claim.digest
             self._observe(claim, None, before)
         elif match.device_id is None:
             if act.policy.pull.create_devices:
@@ -207,7 +223,8 @@ class Claims:
         model = self._model(act, observed)
         retired = observed.management is Management.DEPROVISIONED
         blank = Device(
-            id=DeviceId(act.new_id()), lifecycle=Lifecycle.RETIRED if retired else Lifecycle.IN_STOCK
+            id=DeviceId(act.new_id()),
+            lifecycle=Lifecycle.RETIRED if retired else Lifecycle.IN_STOCK,
         )
         verdicts = weigh(
             observed,
@@ -221,14 +238,22 @@ class Claims:
         link = DeviceLink(source=self.source, source_id=observed.source_id, device_id=device.id)
         event = DeviceRegistered(source=self.source, source_id=observed.source_id)
         self._entries.append(
-            Entry(event=event, subject_id=device.id, stamp=act.stamp(), puts=(Put(device), Put(link)))
+            Entry(
+                event=event, subject_id=device.id, stamp=act.stamp(), puts=(Put(device), Put(link))
+            )
         )
         self.index.add(IndexedDevice(device.id, device.serial, device.asset_tag))
         self.index.link(observed.source_id, device.id)
         return device
 
     def _take_over(
-        self, act: Act, claim: Claim, held: Device, before: Observation | None, match: Match, tally: Tally
+        self,
+        act: Act,
+        claim: Claim,
+        held: Device,
+        before: Observation | None,
+        match: Match,
+        tally: Tally,
     ) -> Device:
         """A claim about a device that is there: what the source may overwrite, and what it may not."""
         observed = claim.observed
@@ -260,10 +285,15 @@ class Claims:
             self._item(claim, ItemOutcome.CHANGED, device_id=held.id, fields=names)
         else:
             link = DeviceLink(
-                source=self.source, source_id=observed.source_id, device_id=held.id, matched_by=match.how
+                source=self.source,
+                source_id=observed.source_id,
+                device_id=held.id,
+                matched_by=match.how,
             )
             puts = (*puts, Put(link))
-            event = DeviceLinked(source=self.source, source_id=observed.source_id, matched_by=match.how)
+            event = DeviceLinked(
+                source=self.source, source_id=observed.source_id, matched_by=match.how
+            )
             self.index.link(observed.source_id, held.id)
             self._item(claim, ItemOutcome.LINKED, device_id=held.id, reason=match.how)
         if verdicts.disagrees:
@@ -286,7 +316,9 @@ class Claims:
             )
             self.models[key] = model
             event = DeviceModelChanged(source=self.source)
-            self._entries.append(Entry(event=event, subject_id=model.id, stamp=act.stamp(), puts=(Put(model),)))
+            self._entries.append(
+                Entry(event=event, subject_id=model.id, stamp=act.stamp(), puts=(Put(model),))
+            )
         return model
 
     def _model_of(self, device: Device) -> DeviceModel | None:
@@ -307,7 +339,9 @@ class Claims:
 
     # --- writing ----------------------------------------------------------------------------
 
-    def _observe(self, claim: Claim, device_id: DeviceId | None, before: Observation | None) -> None:
+    def _observe(
+        self, claim: Claim, device_id: DeviceId | None, before: Observation | None
+    ) -> None:
         row = Observation(
             source=self.source,
             source_id=claim.observed.source_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -59,10 +59,9 @@ def _walk(wire: Wire, start: Start) -> Iterator[Fetched | Restarted]:
     number, call = start.number, start.call
     for attempt in (1, 2):
         try:
-            with closing(wire.pages(start.shard.listing, start=call)) as pages:
-                for page in pages:
-                    yield Fetched(start.shard, number, page)
-                    number += 1
+            for page in wire.pages(start.shard.listing, start=call):
+                yield Fetched(start.shard, number, page)
+                number += 1
         except (ListingExpired, PageLoop, RemoteRejected) as error:
             stale = number == start.number and call is not None
             if attempt == 2 or not (stale or isinstance(error, ListingExpired)):
@@ -73,7 +72,9 @@ def _walk(wire: Wire, start: Start) -> Iterator[Fetched | Restarted]:
             return
 
 
-def fetch(wire: Wire, starts: Sequence[Start], *, workers: int) -> Iterator[Fetched | Restarted | None]:
+def fetch(
+    wire: Wire, starts: Sequence[Start], *, workers: int
+) -> Iterator[Fetched | Restarted | None]:
     """The pages of all listings, as they come in; ``None`` when nothing is waiting just now.
 
     Pages of one listing keep their order. With one worker nothing is fetched ahead. The network
@@ -89,7 +90,9 @@ def fetch(wire: Wire, starts: Sequence[Start], *, workers: int) -> Iterator[Fetc
     yield from _fetch_ahead(wire, starts, workers=min(workers, len(starts)))
 
 
-def _fetch_ahead(wire: Wire, starts: Sequence[Start], *, workers: int) -> Iterator[Fetched | Restarted | None]:
+def _fetch_ahead(
+    wire: Wire, starts: Sequence[Start], *, workers: int
+) -> Iterator[Fetched | Restarted | None]:
     todo: queue.SimpleQueue[Start | None] = queue.SimpleQueue()
     ready: queue.Queue[Any] = queue.Queue(maxsize=workers * 2)
     stop = threading.Event()
@@ -116,7 +119,10 @@ def _fetch_ahead(wire: Wire, starts: Sequence[Start], *, workers: int) -> Iterat
         finally:
             hand_over(_DONE)
 
-    threads = [threading.Thread(target=work, name=f"assetflow-pages-{n}", daemon=True) for n in range(workers)]
+    threads = [
+        threading.Thread(target=work, name=f"assetflow-pages-{n}", daemon=True)
+        for n in range(workers)
+    ]
     for thread in threads:
         thread.start()
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -119,21 +120,21 @@ def pull_devices(
         tally=Tally.of(begun.run),
         on_progress=on_progress,
     )
-    pull_policy = act.policy.pull
-    job.load()
-    job.read(workers=workers)
-    job.guard_problems(pull_policy.max_problem_percent)
-    job.guard_changes(
-        max_change_percent if max_change_percent is not None else pull_policy.max_change_percent,
-        max_new_percent,
-        floor=pull_policy.guard_floor,
+    limits = act.policy.pull
+    change_percent = (
+        max_change_percent if max_change_percent is not None else limits.max_change_percent
     )
-    job.apply_staged()
-    job.judge_absence(
-        max_absent_percent if max_absent_percent is not None else pull_policy.max_absent_percent,
-        floor=pull_policy.guard_floor,
+    absent_percent = (
+        max_absent_percent if max_absent_percent is not None else limits.max_absent_percent
     )
-    return job.finish()
+    with job:
+        job.load()
+        job.read(workers=workers)
+        job.guard_problems(limits.max_problem_percent)
+        job.guard_changes(change_percent, max_new_percent, floor=limits.guard_floor)
+        job.apply_staged()
+        job.judge_absence(absent_percent, floor=limits.guard_floor)
+        return job.finish()
 
 
 @define
@@ -163,6 +164,22 @@ class _Pull:
     def source(self) -> str:
         return self.connector.name
 
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Let go of a run that an error interrupted, so that the next pull can take it up at once."""
+        if kind is None or self.run.status is not RunStatus.RUNNING:
+            return
+        with (
+            suppress(AssetflowError),
+            self.store.write(self.district, durability=Durability.BULK) as tx,
+        ):
+            checkpoints.fence(tx, self.run, self.owner)
+            held = tx.get(Run, self.run.id)
+            if held is not None:
+                tx.upsert([evolve(held, owner=None, lease_until=None)])
+
     # --- what is known ----------------------------------------------------------------------
 
     def load(self) -> None:
@@ -172,19 +189,10 @@ class _Pull:
             fields = ("source_id", "digest", "device_id", "absent_since")
             self.known = {i: (d, dev, gone) for i, d, dev, gone in tx.values(observations, fields)}
             sightings = Query(kind=Sighting, where=F.source == self.source)
-            self.last_seen = dict(tx.values(sightings, ("source_id", "last_seen_at")))  # type: ignore[arg-type]  # pairs
+            self.last_seen = dict(tx.values(sightings, ("source_id", "last_seen_at")))
             if self.run.resumed:
                 self.seen = checkpoints.seen_ids(tx, self.run.id)
                 self.staged = tx.count(Query(kind=StagedRecord, where=F.run_id == self.run.id))
-
-    @property
-    def _first(self) -> bool:
-        """Whether the source was never pulled to an end, so that everything is new and nothing waits."""
-        return all(True for _ in ()) and not self._known_before
-
-    @property
-    def _known_before(self) -> bool:
-        return bool(self.known)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -253,7 +261,9 @@ class _Pull:
                 continue
             if raws is None:
                 raws = item.page.raws()
-            fresh.append(self._claim(observed, mark, raws[position] if position < len(raws) else None))
+            fresh.append(
+                self._claim(observed, mark, raws[position] if position < len(raws) else None)
+            )
             if before is not None and before[2] is not None:
                 returned.append(source_id)
         self.tally.seen += len(ids)
@@ -311,15 +321,15 @@ class _Pull:
     # --- new and changed records ------------------------------------------------------------
 
     def _keep(self, tx: Transaction, act: Act, fresh: list[Claim]) -> None:
-        """Settle claims at once while nothing is known of the source; else let them wait for the guard."""
-        if not self.known:
+        """Settle claims at once when the source was new; else let them wait for the guard."""
+        if not self.run.known_before:
             self._settle(tx, act, fresh)
             return
         rows = [
             StagedRecord(
                 run_id=self.run.id,
                 source_id=c.observed.source_id,
-                known=c.observed.source_id in self.known,
+                standing=self._standing(c),
                 digest=c.digest,
                 observed=observed_array(c.observed),
                 raw=c.raw,
@@ -330,17 +340,34 @@ class _Pull:
         tx.upsert(rows)
         self.staged += len(rows)
 
+    def _standing(self, claim: Claim) -> str:
+        before = self.known.get(claim.observed.source_id)
+        if before is None:
+            return "new"
+        return "changed" if before[0] != claim.digest else "unmatched"
+
     def _settle(self, tx: Transaction, act: Act, claims: list[Claim]) -> None:
         if self.claims is None:
-            self.claims = Claims.load(tx, source=self.source, run_id=self.run.id, sites=act.policy.sites)
+            self.claims = Claims.load(
+                tx, source=self.source, run_id=self.run.id, sites=act.policy.sites
+            )
         self.claims.settle(tx, act, claims, self.tally)
+        for claim in claims:
+            source_id = claim.observed.source_id
+            self.known[source_id] = (claim.digest, self.claims.index.links.get(source_id), None)
 
     def guard_problems(self, percent: int) -> None:
         """Stop when too many records could not be read."""
         total = self.tally.seen + self.tally.problems
         if self.tally.problems and self.tally.problems * 100 > percent * total:
-            msg = f"{self.tally.problems:,} of {total:,} records from {self.source} could not be read"
-            self._stop(TooManyProblems(msg, run_id=self.run.id, problems=self.tally.problems, seen=self.tally.seen))
+            msg = (
+                f"{self.tally.problems:,} of {total:,} records from {self.source} could not be read"
+            )
+            self._stop(
+                TooManyProblems(
+                    msg, run_id=self.run.id, problems=self.tally.problems, seen=self.tally.seen
+                )
+            )
 
     def guard_changes(self, change_percent: int, new_percent: int, *, floor: int) -> None:
         """Stop when more of the known fleet would change, or more would be new, than is allowed."""
@@ -348,9 +375,9 @@ class _Pull:
             return
         with self.store.read(self.district) as tx:
             mine = F.run_id == self.run.id
-            changed = tx.count(Query(kind=StagedRecord, where=mine & (F.known == True)))  # noqa: E712  # a filter
-            new = tx.count(Query(kind=StagedRecord, where=mine & (F.known == False)))  # noqa: E712  # a filter
-            fleet = tx.count(Query(kind=Observation, where=F.source == self.source))
+            changed = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "changed")))
+            new = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "new")))
+        fleet = self.run.known_before
         for count, percent, word, option in (
             (changed, change_percent, "change", "max_change_percent"),
             (new, new_percent, "add", "max_new_percent"),
@@ -358,7 +385,9 @@ class _Pull:
             if count > floor and count * 100 > percent * fleet:
                 msg = f"the pull from {self.source} would {word} {count:,} records; {fleet:,} are known"
                 hint = f"Look at the run's items; if they are right, pull again with {option}={_needed(count, fleet)}."
-                self._stop(ChangeGuardTripped(msg, hint=hint, run_id=self.run.id, count=count, known=fleet))
+                self._stop(
+                    ChangeGuardTripped(msg, hint=hint, run_id=self.run.id, count=count, known=fleet)
+                )
 
     def apply_staged(self) -> None:
         """Apply what waited, in groups; each group's rows go as it is applied, so a kill loses nothing."""
@@ -370,7 +399,10 @@ class _Pull:
                 rows = list(tx.find(waiting))
                 if not rows:
                     break
-                claims = [Claim(observed_from_array(r.observed), r.digest, r.raw, r.raw_dictionary) for r in rows]
+                claims = [
+                    Claim(observed_from_array(r.observed), r.digest, r.raw, r.raw_dictionary)
+                    for r in rows
+                ]
                 self._settle(tx, act, claims)
                 tx.delete(StagedRecord, [(r.run_id, r.source_id) for r in rows])
                 self._checkpoint(tx, act)
@@ -383,11 +415,19 @@ class _Pull:
         """After a listing that proved complete, mark what it no longer has."""
         if not self._proved_complete():
             return
-        missing = [i for i, (_, _, gone) in self.known.items() if gone is None and i not in self.seen]
+        missing = [
+            i for i, (_, _, gone) in self.known.items() if gone is None and i not in self.seen
+        ]
         if len(missing) > floor and len(missing) * 100 > percent * len(self.known):
-            msg = f"{len(missing):,} of {len(self.known):,} known records are gone from {self.source}"
+            msg = (
+                f"{len(missing):,} of {len(self.known):,} known records are gone from {self.source}"
+            )
             hint = f"Look at the source; if it is right, pull again with max_absent_percent={_needed(len(missing), len(self.known))}."
-            self._stop(ChangeGuardTripped(msg, hint=hint, run_id=self.run.id, count=len(missing), known=len(self.known)))
+            self._stop(
+                ChangeGuardTripped(
+                    msg, hint=hint, run_id=self.run.id, count=len(missing), known=len(self.known)
+                )
+            )
         for first in range(0, len(missing), 1_000):
             act = self.acting(BatchId(self.run.id))
             with self.store.write(self.district, durability=Durability.BULK) as tx:
@@ -411,7 +451,9 @@ class _Pull:
         if min(counts) <= seen <= max(counts):
             return True
         msg = f"{self.source} counts {max(counts):,} records and gave {seen:,}"
-        self.incomplete = IncompleteListing(msg, run_id=self.run.id, seen=seen, expected=max(counts))
+        self.incomplete = IncompleteListing(
+            msg, run_id=self.run.id, seen=seen, expected=max(counts)
+        )
         return False
 
     def finish(self) -> PullReport:
@@ -430,20 +472,20 @@ class _Pull:
     def _stop(self, error: AssetflowError) -> None:
         with self.store.write(self.district, durability=Durability.BULK) as tx:
             checkpoints.fence(tx, self.run, self.owner)
-            mine = tx.values(Query(kind=StagedRecord, where=F.run_id == self.run.id), ("source_id", "known"))
-            waiting = [(str(i), bool(k)) for i, k in mine]
+            mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
+            waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
             refused = [
                 RunItem(
                     run_id=self.run.id,
                     source_id=source_id,
-                    device_id=self.known[source_id][1] if was_known else None,
+                    device_id=self.known[source_id][1] if source_id in self.known else None,
                     outcome=ItemOutcome.REFUSED,
                     reason=error.code,
                 )
-                for source_id, was_known in waiting
+                for source_id in waiting
             ]
             tx.upsert(refused)
-            tx.delete(StagedRecord, [(self.run.id, source_id) for source_id, _ in waiting])
+            tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
         self._close(RunStatus.STOPPED, error)
         raise error
 

@@ -85,6 +85,8 @@ class Run(Record):
     """Until when its process is taken to live; later, another may take it up."""
     owner: Volatile[str | None] = None
     """A random word of the process that works on it."""
+    known_before: Volatile[int] = 0
+    """Records of the source that were known when it began; guards measure against them."""
     resumed: Volatile[int] = 0
     """How often it was taken up again."""
     seen: Volatile[int] = 0
@@ -194,8 +196,8 @@ class StagedRecord(Record):
     """The run."""
     source_id: Volatile[str]
     """The vendor's id of the record."""
-    known: Volatile[bool]
-    """Whether the source had it before."""
+    standing: Volatile[str]
+    """``new``, ``changed``, or ``unmatched`` for one that is unchanged but still belongs to no device."""
     digest: Volatile[bytes]
     """16 bytes over the tracked fields."""
     observed: Personal[str]

@@ -26,7 +26,8 @@ __all__ = [
 _FLEETING = frozenset({"recent_user"})
 """Changes with every sign-in: telemetry, although it is personal."""
 
-_ROLES = {a.name: role_of(a.type) for a in attrs.fields(ObservedDevice)}
+_ATTRIBUTES: tuple["attrs.Attribute[Any]", ...] = attrs.fields(ObservedDevice)
+_ROLES = {a.name: role_of(a.type) for a in _ATTRIBUTES}
 
 TRACKED_FIELDS: tuple[str, ...] = tuple(
     name
@@ -67,8 +68,8 @@ def observed_array(observed: ObservedDevice) -> str:
 
 def observed_from_array(text: str) -> ObservedDevice:
     """The claim that [`observed_array`][assetflow.reconcile.observed_array] kept."""
-    values = _array.decode(text)
-    return ObservedDevice(*(_restore(v, a) for v, a in zip(values, attrs.fields(ObservedDevice), strict=True)))
+    pairs = zip(_array.decode(text), _ATTRIBUTES, strict=True)
+    return ObservedDevice(*(_restore(value, attribute) for value, attribute in pairs))
 
 
 def _restore(value: str | int | None, attribute: "attrs.Attribute[Any]") -> Any:

@@ -61,7 +61,9 @@ class DeviceIndex:
     """Serial folded over characters that look alike to devices."""
 
     @classmethod
-    def of(cls, devices: Iterable[IndexedDevice], links: Iterable[tuple[str, DeviceId]]) -> "DeviceIndex":
+    def of(
+        cls, devices: Iterable[IndexedDevice], links: Iterable[tuple[str, DeviceId]]
+    ) -> "DeviceIndex":
         """Index devices, and the links of one source."""
         index = cls()
         for device in devices:
@@ -73,7 +75,11 @@ class DeviceIndex:
     def add(self, device: IndexedDevice) -> None:
         """A device that is there from now on."""
         self.by_id[device.id] = device
-        serial, tag, alike = fold_tag(device.serial), fold_tag(device.asset_tag), fold_serial(device.serial)
+        serial, tag, alike = (
+            fold_tag(device.serial),
+            fold_tag(device.asset_tag),
+            fold_serial(device.serial),
+        )
         for table, key in ((self.by_serial, serial), (self.by_tag, tag), (self.by_alike, alike)):
             if key:
                 table.setdefault(key, []).append(device.id)

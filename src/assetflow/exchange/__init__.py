@@ -1,0 +1,1 @@
+"""Moving data between other systems, files and the store."""
