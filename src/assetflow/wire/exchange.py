@@ -1,0 +1,205 @@
+"""One request and its answer, on a client of either kind.
+
+An exchange never raises what it met: it returns the answer, or a verdict on what went wrong. So
+an error is raised later, from a frame that holds no request, and drags no address or header
+along in its traceback or its ``__context__``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from typing import TYPE_CHECKING
+
+import httpx
+
+from assetflow.errors import (
+    ConnectorError,
+    DeadlineExceeded,
+    RemoteRejected,
+    Unreachable,
+)
+from assetflow.wire.call import RetryWhen, Verdict
+from assetflow.wire.inflate import Intake
+from assetflow.wire.logs import OurCall
+from assetflow.wire.prepared import Prepared, Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assetflow.wire.policy import Limits
+
+__all__ = ["exchange", "exchange_async"]
+
+_TLS_HINT = (
+    "A filter that inspects TLS may stand in between: install its root certificate in the "
+    "operating system's trust store (see explanation/network.md)."
+)
+# What is raised before the request is on its way; anything else may have arrived.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+
+
+def exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
+    """Send a request and read the answer to its end, within its limits."""
+    verdict: Verdict
+    with OurCall():
+        try:
+            response = client.send(
+                _request(client, prepared),
+                stream=True,
+                auth=None if prepared.authorised else httpx.USE_CLIENT_DEFAULT,
+                follow_redirects=False,
+            )
+            try:
+                if response.is_stream_consumed:  # a transport for tests gave all of it at once
+                    return _at_once(response, prepared)
+                intake = _intake(response, prepared.limits)
+                for chunk in response.iter_raw():
+                    intake.take(chunk)
+                    if prepared.late():
+                        return _late()
+                return _raw(response, intake.finish(), intake.wire_bytes)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
+            verdict = _verdict(error, prepared)
+    return verdict
+
+
+async def exchange_async(client: httpx.AsyncClient, prepared: Prepared) -> Raw | Verdict:
+    """The same on an async client; the deadline cuts it off wherever it stands."""
+    verdict: Verdict
+    limit = asyncio.timeout(prepared.read.until_deadline())
+    with OurCall():
+        try:
+            async with limit:
+                response = await client.send(
+                    _request(client, prepared),
+                    stream=True,
+                    auth=None if prepared.authorised else httpx.USE_CLIENT_DEFAULT,
+                    follow_redirects=False,
+                )
+                try:
+                    if response.is_stream_consumed:
+                        return _at_once(response, prepared)
+                    intake = _intake(response, prepared.limits)
+                    async for chunk in response.aiter_raw():
+                        intake.take(chunk)
+                    return _raw(response, intake.finish(), intake.wire_bytes)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            verdict = _late() if limit.expired() else _verdict(error, prepared)
+        except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
+            verdict = _verdict(error, prepared)
+    return verdict
+
+
+def _request(client: httpx.Client | httpx.AsyncClient, prepared: Prepared) -> httpx.Request:
+    timeouts = {
+        "connect": prepared.connect,
+        "read": prepared.read,
+        "write": prepared.read,
+        "pool": prepared.read,
+    }
+    return client.build_request(
+        prepared.method,
+        prepared.url,
+        headers=prepared.headers,
+        content=prepared.body,
+        extensions={"timeout": timeouts},
+    )
+
+
+def _intake(response: httpx.Response, limits: Limits) -> Intake:
+    announced = response.headers.get("content-length", "")
+    return Intake(
+        response.headers.get_list("content-encoding", split_commas=True),
+        limits,
+        int(announced) if announced.isdecimal() else None,
+    )
+
+
+def _at_once(response: httpx.Response, prepared: Prepared) -> Raw:
+    intake = Intake((), prepared.limits)  # httpx has inflated it already
+    intake.take(response.content)
+    return _raw(response, intake.finish(), intake.wire_bytes)
+
+
+def _raw(response: httpx.Response, body: bytes, wire_bytes: int) -> Raw:
+    return Raw(
+        status=response.status_code,
+        headers=dict(response.headers.items()),
+        body=body,
+        wire_bytes=wire_bytes,
+    )
+
+
+def _late() -> Verdict:
+    return Verdict(error=DeadlineExceeded("the call did not end within its deadline"))
+
+
+def _verdict(error: Exception, prepared: Prepared) -> Verdict:
+    """What an exchange that broke means, and whether the call may have arrived."""
+    if isinstance(error, ConnectorError):  # from the intake: it arrived, and was answered
+        retry: RetryWhen = "idempotent" if isinstance(error, Unreachable) else "never"
+        return Verdict(error=error, retry=retry)
+    if prepared.late():
+        return _late()
+    kind = type(error).__name__
+    if isinstance(error, _UNSENDABLE):
+        return Verdict(error=RemoteRejected("the request cannot be sent as it is", cause=kind))
+    if isinstance(error, httpx.ProxyError):
+        asks = str(error).startswith("407")
+        said = "the proxy wants credentials" if asks else "the proxy made no connection"
+        return Verdict(error=Unreachable(said, cause=kind), retry="never" if asks else "always")
+    certificate = _certificate_fault(error)
+    if certificate is not None:
+        return Verdict(
+            error=Unreachable(
+                "the server's certificate is not trusted",
+                hint=_TLS_HINT,
+                cause=str(certificate.verify_message),
+            )
+        )
+    if isinstance(error, _NOT_SENT):
+        return Verdict(
+            error=Unreachable("no connection could be made", cause=_named(error)), retry="always"
+        )
+    said = (
+        f"the server was silent for {prepared.limits.timeout:g} s"
+        if isinstance(error, httpx.TimeoutException)
+        else "the connection broke before the answer was complete"
+    )
+    return Verdict(error=Unreachable(said, cause=_named(error)), retry="idempotent")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            todo += one.exceptions
+
+
+def _certificate_fault(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    return next((e for e in _causes(error) if isinstance(e, ssl.SSLCertVerificationError)), None)
+
+
+def _named(error: Exception) -> str:
+    """The name of what happened: of the operating system's error, else of the exception.
+
+    Never the text of either: it may hold an address.
+    """
+    for one in _causes(error):
+        if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
+            return errno.errorcode[one.errno]
+    return type(error).__name__
