@@ -1,15 +1,73 @@
-"""A district's settings as values: what contradicts from district to district is data here."""
+"""A district's settings as values: what contradicts from district to district is data here.
 
-from collections.abc import Mapping
+A policy is written as TOML and read strictly: an unknown key, a wrong type and a value outside
+what is allowed are refused with the key, its line and what is allowed there.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from attrs import field, frozen
 
 from assetflow.model.devices import Condition, Lifecycle
 from assetflow.model.fields import Journalled, Record, quiet
+from assetflow.model.strict_toml import (
+    Flag,
+    Kind,
+    Spots,
+    Whole,
+    Words,
+    kind_of,
+    parse,
+    quoted,
+    written,
+)
 
-__all__ = ["AdoptedPolicy", "Authority", "CustodyPolicy", "DistrictPolicy", "PullPolicy"]
+__all__ = [
+    "AUTHORITY_FIELDS",
+    "HOLD_KINDS",
+    "OVERRIDABLE_RULES",
+    "AdoptedPolicy",
+    "Authority",
+    "CustodyPolicy",
+    "DistrictPolicy",
+    "PolicyKey",
+    "PullPolicy",
+    "policy_keys",
+]
+
+HOLD_KINDS: tuple[str, ...] = ("agreement", "balance", "coverage", "manual", "overdue")
+"""Kinds of hold that a policy may block on."""
+
+OVERRIDABLE_RULES: tuple[str, ...] = (
+    "custody.condition",
+    "custody.holds",
+    "custody.loan-days",
+    "custody.max-devices",
+)
+"""Rules that a policy may let people override. The rest protect the record itself."""
+
+CHECK_OUT_FROM: tuple[Lifecycle, ...] = (Lifecycle.IN_STOCK, Lifecycle.RECEIVED)
+"""Lifecycles from which a policy may let a device go out."""
+
+_AUTHORITY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "serial": ("google", "jamf", "apple", "intune"),
+        "model_id": ("google", "jamf", "apple", "intune"),
+        "management": ("google", "jamf", "intune", "mosyle"),
+        "auto_update_ends": ("google",),
+        "auto_update_ends_extended": ("google",),
+        "extended_updates": ("google",),
+        "asset_tag": (),
+        "site_id": (),
+    }
+)
+
+AUTHORITY_FIELDS: tuple[str, ...] = tuple(_AUTHORITY)
+"""Fields of a device that a source may claim something about."""
 
 
 @frozen(kw_only=True)
@@ -20,7 +78,12 @@ class CustodyPolicy:
     """How many devices a person may have at once."""
     blocking_holds: tuple[str, ...] = ("agreement", "manual")
     """Kinds of hold that stop a check-out."""
-    conditions: tuple[Condition, ...] = (Condition.NEW, Condition.GOOD, Condition.FAIR, Condition.UNKNOWN)
+    conditions: tuple[Condition, ...] = (
+        Condition.NEW,
+        Condition.GOOD,
+        Condition.FAIR,
+        Condition.UNKNOWN,
+    )
     """Conditions in which a device may go out."""
     check_out_from: tuple[Lifecycle, ...] = (Lifecycle.IN_STOCK,)
     """Lifecycles from which a device may go out."""
@@ -54,20 +117,7 @@ class Authority:
     ``district`` is the people and files of the district itself, and always has a word.
     """
 
-    fields: Mapping[str, tuple[str, ...]] = field(
-        factory=lambda: MappingProxyType(
-            {
-                "serial": ("google", "jamf", "apple", "intune"),
-                "model_id": ("google", "jamf", "apple", "intune"),
-                "management": ("google", "jamf", "intune", "mosyle"),
-                "auto_update_ends": ("google",),
-                "auto_update_ends_extended": ("google",),
-                "extended_updates": ("google",),
-                "asset_tag": (),
-                "site_id": (),
-            }
-        )
-    )
+    fields: Mapping[str, tuple[str, ...]] = _AUTHORITY
     """For each field, the sources that may overwrite what the district holds. A source may always
     fill in a field that is empty."""
 
@@ -80,10 +130,68 @@ class DistrictPolicy:
     """Section ``[custody]``."""
     pull: PullPolicy = PullPolicy()
     """Section ``[pull]``."""
-    authority: Authority = field(factory=Authority)
+    authority: Authority = Authority()
     """Section ``[authority]``."""
     sites: Mapping[str, str] = field(factory=lambda: MappingProxyType({}))
     """Section ``[sites]``: org unit path to the code of the site that it stands for; the longest path wins."""
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a policy. A key that is not there has its default.
+
+        Args:
+            text: The file's text.
+
+        Raises:
+            PolicyError: not TOML, an unknown key, a wrong type or a value that is not allowed.
+                The context has ``key`` and ``line``; the hint says what is allowed.
+        """
+        tables = parse(text)
+        at = Spots.of(text)
+        at.known((), tables, (*_SECTIONS, "authority", "sites"))
+        read: dict[str, Any] = {}
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                at.refuse((name,), "is a section, not a value", f"keys under [{name}]")
+            if name in _SECTIONS:
+                read[name] = _section(at, name, table)
+            elif name == "authority":
+                at.known((name,), table, AUTHORITY_FIELDS)
+                given = {k: _SOURCES.read(at, (name, k), v) for k, v in table.items()}
+                read[name] = Authority(fields=MappingProxyType({**_AUTHORITY, **given}))
+            else:
+                read[name] = MappingProxyType(dict(_sites(at, table)))
+        return cls(**read)
+
+    def to_toml(self, *, comments: bool = False) -> str:
+        """The policy in its canonical form: every key, sections and keys in the order of this page.
+
+        Args:
+            comments: Say above each key what it means and what is allowed; a start for people.
+        """
+        lines: list[str] = []
+        section = ""
+        for key in policy_keys():
+            name, _, last = key.path.partition(".")
+            if name != section:
+                lines += ["", f"[{name}]"] if lines else [f"[{name}]"]
+                section = name
+                if comments and name in _HEADS:
+                    lines += [f"# {line}" for line in _HEADS[name]]
+            if name == "sites":
+                lines += [f"{quoted(p)} = {quoted(self.sites[p])}" for p in sorted(self.sites)]
+                continue
+            if comments and name in _SECTIONS:
+                lines += [f"# {key.meaning}", f"# Allowed: {key.allowed}."]
+            holder = self.authority.fields if name == "authority" else getattr(self, name)
+            value = holder.get(last, ()) if name == "authority" else getattr(holder, last)
+            lines.append(f"{last} = {written(value)}")
+        return "\n".join(lines) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical form, hexadecimal: equal for two texts that mean the same."""
+        return sha256(self.to_toml().encode()).hexdigest()
 
 
 @frozen(kw_only=True, field_transformer=quiet)
@@ -100,3 +208,118 @@ class AdoptedPolicy(Record):
     """SHA-256 of the text, hexadecimal."""
     version: Journalled[int] = 1
     """Grows by one with each change."""
+
+
+@frozen(kw_only=True)
+class PolicyKey:
+    """One key of a policy file, for the reference and for templates."""
+
+    path: str
+    """Section and key; ``sites."..."`` for any key."""
+    meaning: str
+    """What it decides."""
+    allowed: str
+    """What may be written."""
+    default: str
+    """What holds when it is not written, as TOML."""
+
+
+# --- what each key may be --------------------------------------------------------------------
+
+_SOURCES = Words(
+    (),
+    pattern=r"(?!district$)[a-z][a-z0-9_-]{0,31}",
+    what="a list of source names, such as google; district always has a word and is not listed",
+)
+_CUSTODY: Mapping[str, tuple[Kind, str]] = {
+    "max_devices": (Whole(1, 1000), "How many devices a person may have at once."),
+    "blocking_holds": (Words(HOLD_KINDS), "Kinds of hold that stop a check-out."),
+    "conditions": (
+        Words(tuple(c.value for c in Condition), Condition, least=1),
+        "Conditions in which a device may go out.",
+    ),
+    "check_out_from": (
+        Words(tuple(c.value for c in CHECK_OUT_FROM), Lifecycle, least=1),
+        "Lifecycles from which a device may go out.",
+    ),
+    "may_override": (Words(OVERRIDABLE_RULES), "Rules that may be overridden with a reason."),
+    "max_loan_days": (Whole(1, 3650), "Longest loan, in calendar days."),
+}
+_PULL: Mapping[str, tuple[Kind, str]] = {
+    "max_change_percent": (
+        Whole(0, 100),
+        "A run that would change more of the known records than this stops.",
+    ),
+    "max_absent_percent": (
+        Whole(0, 100),
+        "A run that would mark more of the known records absent than this stops.",
+    ),
+    "guard_floor": (Whole(0, 100_000), "Up to so many changes pass whatever the percentage."),
+    "max_problem_percent": (
+        Whole(0, 100),
+        "A run in which more of the records cannot be read than this stops.",
+    ),
+    "create_devices": (
+        Flag(),
+        "Whether a record that matches nothing becomes a device; else it waits for a person.",
+    ),
+}
+_SECTIONS: Mapping[str, tuple[type, Mapping[str, tuple[Kind, str]]]] = {
+    "custody": (CustodyPolicy, _CUSTODY),
+    "pull": (PullPolicy, _PULL),
+}
+_HEADS = {
+    "authority": (
+        "Sources that may overwrite a field of a device; a source may always fill in an empty one.",
+    ),
+    "sites": (
+        "Org unit path = code of the site that it stands for; the longest path wins.",
+        '"/Students/LHS" = "LHS"',
+    ),
+}
+
+
+def policy_keys() -> tuple[PolicyKey, ...]:
+    """Every key that a policy file may have, in canonical order."""
+    found = []
+    for section, (cls, keys) in _SECTIONS.items():
+        unset = cls()
+        for name, (kind, meaning) in keys.items():
+            default = written(getattr(unset, name))
+            found.append(
+                PolicyKey(
+                    path=f"{section}.{name}", meaning=meaning, allowed=kind.allowed, default=default
+                )
+            )
+    for name, sources in _AUTHORITY.items():
+        meaning = f"Sources that may overwrite a device's {name} when it differs."
+        found.append(
+            PolicyKey(
+                path=f"authority.{name}",
+                meaning=meaning,
+                allowed=_SOURCES.allowed,
+                default=written(sources),
+            )
+        )
+    meaning = "Org unit path to the code of the site that it stands for; the longest path wins."
+    allowed = "a path that begins with / and a site's code of at most 64 characters"
+    found.append(PolicyKey(path='sites."..."', meaning=meaning, allowed=allowed, default="none"))
+    return tuple(found)
+
+
+def _section(at: Spots, name: str, table: Mapping[str, object]) -> object:
+    cls, keys = _SECTIONS[name]
+    at.known((name,), table, keys)
+    return cls(**{k: keys[k][0].read(at, (name, k), v) for k, v in table.items()})
+
+
+def _sites(at: Spots, table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for path, code in table.items():
+        here = ("sites", path)
+        if not re.fullmatch(r"/|(/[^/]+)+", path) or not path.isprintable() or len(path) > 500:
+            at.refuse(here, "not an org unit path", "a path such as /Students/LHS, no / at its end")
+        if not isinstance(code, str) or not code.strip() or not code.isprintable():
+            at.refuse(here, f"a {kind_of(code)} is not a site's code", "a site's code, such as LHS")
+        if code != code.strip() or len(code) > 64:
+            at.refuse(here, "not a site's code", "at most 64 characters, no space around")
+        yield path, code

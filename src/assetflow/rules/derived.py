@@ -5,10 +5,24 @@ from collections.abc import Iterable
 from attrs import evolve
 
 from assetflow.model.custody import Custody, CustodyKind
-from assetflow.model.devices import CustodyState, Device, DeviceModel, FundingState, fold_serial, fold_tag
+from assetflow.model.devices import (
+    CustodyState,
+    Device,
+    DeviceModel,
+    FundingState,
+    fold_serial,
+    fold_tag,
+)
 from assetflow.model.funds import FundingShare, Programme
 
-__all__ = ["custody_state", "derive_device", "fold_email", "fold_name", "funding_state", "with_model"]
+__all__ = [
+    "custody_state",
+    "derive_device",
+    "fold_email",
+    "fold_name",
+    "funding_state",
+    "with_model",
+]
 
 
 def fold_name(name: str) -> str:
@@ -50,7 +64,11 @@ def with_model(device: Device, model: DeviceModel | None) -> Device:
 
 
 def derive_device(
-    device: Device, *, model: DeviceModel | None, custody: Custody | None, shares: Iterable[FundingShare]
+    device: Device,
+    *,
+    model: DeviceModel | None,
+    custody: Custody | None,
+    shares: Iterable[FundingShare],
 ) -> Device:
     """The device with every derived field computed afresh."""
     return evolve(
