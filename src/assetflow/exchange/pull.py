@@ -11,23 +11,24 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 
-from assetflow.errors import AssetflowError, ChangeGuardTripped, IncompleteListing, TooManyProblems
+from assetflow.errors import AssetflowError
 from assetflow.exchange import checkpoints
 from assetflow.exchange.absence import mark_absent, mark_returned
-from assetflow.exchange.claims import Claim, Claims, Tally, compress_raw, sighting_of
+from assetflow.exchange.claims import Claim, Claims, Tally
+from assetflow.exchange.guards import too_many_problems, too_much, unproven
+from assetflow.exchange.known import Known, Sorted
 from assetflow.exchange.pages import Fetched, Restarted, fetch
 from assetflow.exchange.report import OnProgress, Progress, PullReport
 from assetflow.model import (
     BatchId,
     F,
     ItemOutcome,
-    Observation,
     ObservedKind,
     Query,
     Run,
@@ -39,12 +40,13 @@ from assetflow.model import (
     Sighting,
     StagedRecord,
 )
-from assetflow.reconcile import digest, observed_array, observed_from_array
+from assetflow.reconcile import observed_array, observed_from_array
 from assetflow.store.ports import Durability
 
 if TYPE_CHECKING:
     from assetflow.connectors.spec import Connector, ShardPlan
-    from assetflow.model import DistrictId, ObservedDevice
+    from assetflow.errors import ChangeGuardTripped, ExchangeError, IncompleteListing
+    from assetflow.model import DistrictId, PullPolicy
     from assetflow.store.ports import Store, Transaction
     from assetflow.wire import Problem
     from assetflow.workflows.acting import Act
@@ -55,6 +57,7 @@ _GROUP = 3_000
 """Records in one transaction; batches of this size were measured to write about twice as fast as single pages."""
 _PATIENCE = 2.0
 """Seconds after which a group is written although it is small, so that little is lost when killed."""
+_STAGED_GROUP = 1_000
 _SHOWN_PROBLEMS = 100
 
 
@@ -118,6 +121,7 @@ def pull_devices(
         run=begun.run,
         shards=begun.shards,
         tally=Tally.of(begun.run),
+        known=Known(connector.name, connector.raw_dictionaries),
         on_progress=on_progress,
     )
     limits = act.policy.pull
@@ -130,11 +134,11 @@ def pull_devices(
     with job:
         job.load()
         job.read(workers=workers)
-        job.guard_problems(limits.max_problem_percent)
-        job.guard_changes(change_percent, max_new_percent, floor=limits.guard_floor)
+        job.guard(limits, change_percent=change_percent, new_percent=max_new_percent)
         job.apply_staged()
-        job.judge_absence(absent_percent, floor=limits.guard_floor)
+        job.judge_absence(percent=absent_percent, floor=limits.guard_floor)
         return job.finish()
+    raise AssertionError  # pragma: no cover  # the block returns or raises
 
 
 @define
@@ -150,11 +154,8 @@ class _Pull:
     run: Run
     shards: dict[str, RunShard]
     tally: Tally
+    known: Known
     on_progress: OnProgress | None
-    seen: set[str] = field(factory=set)
-    known: dict[str, tuple[bytes, Any, Any]] = field(factory=dict)
-    """Source id to digest, device id, and since when it is absent."""
-    last_seen: dict[str, str | None] = field(factory=dict)
     problems: list[Problem] = field(factory=list)
     claims: Claims | None = None
     staged: int = 0
@@ -171,127 +172,77 @@ class _Pull:
         """Let go of a run that an error interrupted, so that the next pull can take it up at once."""
         if kind is None or self.run.status is not RunStatus.RUNNING:
             return
-        with (
-            suppress(AssetflowError),
-            self.store.write(self.district, durability=Durability.BULK) as tx,
-        ):
-            checkpoints.fence(tx, self.run, self.owner)
+        with suppress(AssetflowError), self._transaction() as (tx, _act):
             held = tx.get(Run, self.run.id)
             if held is not None:
                 tx.upsert([evolve(held, owner=None, lease_until=None)])
 
-    # --- what is known ----------------------------------------------------------------------
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[Transaction, Act]]:
+        """A transaction of this run: fails when another process took the run up."""
+        act = self.acting(BatchId(self.run.id))
+        with self.store.write(self.district, durability=Durability.BULK) as tx:
+            checkpoints.fence(tx, self.run, self.owner)
+            yield tx, act
 
     def load(self) -> None:
-        """Read the digests of the last observations, and what this run has seen before a kill."""
+        """Read what is known of the source, and what this run did before it was killed."""
         with self.store.read(self.district) as tx:
-            observations = Query(kind=Observation, where=F.source == self.source)
-            fields = ("source_id", "digest", "device_id", "absent_since")
-            self.known = {i: (d, dev, gone) for i, d, dev, gone in tx.values(observations, fields)}
-            sightings = Query(kind=Sighting, where=F.source == self.source)
-            self.last_seen = dict(tx.values(sightings, ("source_id", "last_seen_at")))
+            self.known.load(tx, self.run)
             if self.run.resumed:
-                self.seen = checkpoints.seen_ids(tx, self.run.id)
                 self.staged = tx.count(Query(kind=StagedRecord, where=F.run_id == self.run.id))
 
     # --- reading ----------------------------------------------------------------------------
 
     def read(self, *, workers: int) -> None:
         """Fetch what is left of all listings, and apply it group by group."""
-        act = self.acting(BatchId(self.run.id))
-        starts, stale = checkpoints.resume_points(self.plan, self.shards, act.at)
+        now = self.acting(BatchId(self.run.id)).at
+        starts, stale = checkpoints.resume_points(self.plan, self.shards, now)
         for state in stale:
-            self._restart(state)
+            with self._transaction() as (tx, _act):
+                self._restart(tx, state)
         self._tell("read")
         for group in _groups(fetch(self.connector.wire, starts, workers=workers)):
             self._apply_group(group)
             self._tell("read")
 
     def _apply_group(self, group: list[Fetched | Restarted]) -> None:
-        act = self.acting(BatchId(self.run.id))
-        with self.store.write(self.district, durability=Durability.BULK) as tx:
-            checkpoints.fence(tx, self.run, self.owner)
+        with self._transaction() as (tx, act):
+            for item in group:
+                if isinstance(item, Restarted):
+                    self._restart(tx, self.shards[item.shard.key])
             fresh: list[Claim] = []
             sightings: list[Sighting] = []
             returned: list[str] = []
             pages: list[RunPage] = []
-            for item in group:
-                if isinstance(item, Restarted):
-                    self._write_pages(tx, pages)
-                    self._restart_in(tx, self.shards[item.shard.key])
-                else:
-                    pages.append(self._take_page(item, fresh, sightings, returned))
-                    self._advance(item, act.at)
-            self._write_pages(tx, pages)
+            for item in _after_restarts(group):
+                found = self.known.sort(item.page)
+                fresh += found.fresh
+                sightings += found.sightings
+                returned += found.returned
+                pages.append(self._page(item, found))
+                self._advance(item, found, act.at)
+            tx.insert(pages)
             if sightings:
                 tx.upsert(sightings)
             if returned:
                 mark_returned(tx, act, self.source, self.run.id, returned)
-                for source_id in returned:
-                    known = self.known[source_id]
-                    self.known[source_id] = (known[0], known[1], None)
             if fresh:
                 self._keep(tx, act, fresh)
-            tx.upsert([self.shards[i.shard.key] for i in group if isinstance(i, Fetched)])
+            tx.upsert([self.shards[key] for key in {i.shard.key for i in group}])
             self._checkpoint(tx, act)
 
-    def _take_page(
-        self, item: Fetched, fresh: list[Claim], sightings: list[Sighting], returned: list[str]
-    ) -> RunPage:
-        """Sort a page's records into unchanged, changed and new."""
-        known, last_seen, seen = self.known, self.last_seen, self.seen
-        raws: Any = None
-        ids: list[str] = []
-        unchanged = 0
-        observed: ObservedDevice
-        for position, observed in enumerate(item.page.items):
-            source_id = observed.source_id
-            if source_id in seen:
-                continue  # a device that moved while it was read, or a page that came twice
-            seen.add(source_id)
-            ids.append(source_id)
-            mark = digest(observed)
-            before = known.get(source_id)
-            if before is not None and before[0] == mark and before[1] is not None:
-                unchanged += 1
-                if last_seen.get(source_id) != observed.last_seen_at:
-                    sightings.append(sighting_of(self.source, observed))
-                if before[2] is not None:
-                    returned.append(source_id)
-                continue
-            if raws is None:
-                raws = item.page.raws()
-            fresh.append(
-                self._claim(observed, mark, raws[position] if position < len(raws) else None)
-            )
-            if before is not None and before[2] is not None:
-                returned.append(source_id)
-        self.tally.seen += len(ids)
-        self.tally.unchanged += unchanged
-        self._note_problems(item)
+    def _page(self, item: Fetched, found: Sorted) -> RunPage:
         return RunPage(
             run_id=self.run.id,
             shard=item.shard.key,
             page=item.number,
-            records=len(ids),
-            ids="\n".join(ids).encode(),
+            records=len(found.ids),
+            ids="\n".join(found.ids).encode(),
         )
 
-    def _claim(self, observed: ObservedDevice, mark: bytes, raw: bytes | None) -> Claim:
-        dictionaries = self.connector.raw_dictionaries
-        if raw is None or not dictionaries:
-            return Claim(observed, mark)
-        version = max(dictionaries)
-        return Claim(observed, mark, compress_raw(raw, dictionaries[version]), version)
-
-    def _note_problems(self, item: Fetched) -> None:
-        self.tally.problems += len(item.page.problems)
-        room = _SHOWN_PROBLEMS - len(self.problems)
-        self.problems.extend(item.page.problems[: max(room, 0)])
-
-    def _advance(self, item: Fetched, now: datetime) -> None:
-        state = self.shards[item.shard.key]
-        following = item.page.following
+    def _advance(self, item: Fetched, found: Sorted, now: datetime) -> None:
+        state, following = self.shards[item.shard.key], item.page.following
         self.shards[item.shard.key] = evolve(
             state,
             pages=item.number + 1,
@@ -300,23 +251,17 @@ class _Pull:
             first_call_at=state.first_call_at or now,
             done=following is None,
         )
+        self.tally.seen += len(found.ids)
+        self.tally.unchanged += len(found.ids) - len(found.fresh)
+        self.tally.problems += len(item.page.problems)
+        self.problems.extend(item.page.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)])
 
-    def _write_pages(self, tx: Transaction, pages: list[RunPage]) -> None:
-        if pages:
-            tx.insert(pages)
-            pages.clear()
-
-    def _restart(self, state: RunShard) -> None:
-        with self.store.write(self.district, durability=Durability.BULK) as tx:
-            checkpoints.fence(tx, self.run, self.owner)
-            self._restart_in(tx, state)
-
-    def _restart_in(self, tx: Transaction, state: RunShard) -> None:
+    def _restart(self, tx: Transaction, state: RunShard) -> None:
         """Begin a listing again. What was applied of it stays: applying it again changes nothing."""
         self.shards[state.shard] = checkpoints.restart(tx, state)
-        before = len(self.seen)
-        self.seen = checkpoints.seen_ids(tx, self.run.id)
-        self.tally.seen -= before - len(self.seen)
+        before = len(self.known.seen)
+        self.known.seen = checkpoints.seen_ids(tx, self.run.id)
+        self.tally.seen -= before - len(self.known.seen)
 
     # --- new and changed records ------------------------------------------------------------
 
@@ -329,7 +274,7 @@ class _Pull:
             StagedRecord(
                 run_id=self.run.id,
                 source_id=c.observed.source_id,
-                standing=self._standing(c),
+                standing=self.known.standing(c),
                 digest=c.digest,
                 observed=observed_array(c.observed),
                 raw=c.raw,
@@ -340,65 +285,64 @@ class _Pull:
         tx.upsert(rows)
         self.staged += len(rows)
 
-    def _standing(self, claim: Claim) -> str:
-        before = self.known.get(claim.observed.source_id)
-        if before is None:
-            return "new"
-        return "changed" if before[0] != claim.digest else "unmatched"
-
     def _settle(self, tx: Transaction, act: Act, claims: list[Claim]) -> None:
         if self.claims is None:
             self.claims = Claims.load(
                 tx, source=self.source, run_id=self.run.id, sites=act.policy.sites
             )
         self.claims.settle(tx, act, claims, self.tally)
+        links = self.claims.index.links
         for claim in claims:
             source_id = claim.observed.source_id
-            self.known[source_id] = (claim.digest, self.claims.index.links.get(source_id), None)
+            self.known.records[source_id] = (claim.digest, links.get(source_id), None)
 
-    def guard_problems(self, percent: int) -> None:
-        """Stop when too many records could not be read."""
-        total = self.tally.seen + self.tally.problems
-        if self.tally.problems and self.tally.problems * 100 > percent * total:
-            msg = (
-                f"{self.tally.problems:,} of {total:,} records from {self.source} could not be read"
-            )
-            self._stop(
-                TooManyProblems(
-                    msg, run_id=self.run.id, problems=self.tally.problems, seen=self.tally.seen
-                )
-            )
+    def guard(self, limits: PullPolicy, *, change_percent: int, new_percent: int) -> None:
+        """Stop before anything that waited is applied, when it is too much.
 
-    def guard_changes(self, change_percent: int, new_percent: int, *, floor: int) -> None:
-        """Stop when more of the known fleet would change, or more would be new, than is allowed."""
+        Raises:
+            TooManyProblems: too many records could not be read.
+            ChangeGuardTripped: too much of the known fleet would change, or too much is new.
+        """
+        self._stop_for(
+            too_many_problems(
+                problems=self.tally.problems,
+                read=self.tally.seen,
+                percent=limits.max_problem_percent,
+                source=self.source,
+                run_id=self.run.id,
+            )
+        )
         if not self.staged:
             return
         with self.store.read(self.district) as tx:
             mine = F.run_id == self.run.id
             changed = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "changed")))
             new = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "new")))
-        fleet = self.run.known_before
-        for count, percent, word, option in (
-            (changed, change_percent, "change", "max_change_percent"),
-            (new, new_percent, "add", "max_new_percent"),
+        for option, count, percent in (
+            ("max_change_percent", changed, change_percent),
+            ("max_new_percent", new, new_percent),
         ):
-            if count > floor and count * 100 > percent * fleet:
-                msg = f"the pull from {self.source} would {word} {count:,} records; {fleet:,} are known"
-                hint = f"Look at the run's items; if they are right, pull again with {option}={_needed(count, fleet)}."
-                self._stop(
-                    ChangeGuardTripped(msg, hint=hint, run_id=self.run.id, count=count, known=fleet)
-                )
+            self._stop_for(self._too_much(option, count, percent, limits.guard_floor))
+
+    def _too_much(
+        self, option: str, count: int, percent: int, floor: int
+    ) -> ChangeGuardTripped | None:
+        return too_much(
+            option,
+            count,
+            known=self.run.known_before,
+            percent=percent,
+            floor=floor,
+            source=self.source,
+            run_id=self.run.id,
+        )
 
     def apply_staged(self) -> None:
         """Apply what waited, in groups; each group's rows go as it is applied, so a kill loses nothing."""
-        waiting = Query(kind=StagedRecord, where=F.run_id == self.run.id, limit=1_000)
+        waiting = Query(kind=StagedRecord, where=F.run_id == self.run.id, limit=_STAGED_GROUP)
         while self.staged:
-            act = self.acting(BatchId(self.run.id))
-            with self.store.write(self.district, durability=Durability.BULK) as tx:
-                checkpoints.fence(tx, self.run, self.owner)
+            with self._transaction() as (tx, act):
                 rows = list(tx.find(waiting))
-                if not rows:
-                    break
                 claims = [
                     Claim(observed_from_array(r.observed), r.digest, r.raw, r.raw_dictionary)
                     for r in rows
@@ -406,55 +350,39 @@ class _Pull:
                 self._settle(tx, act, claims)
                 tx.delete(StagedRecord, [(r.run_id, r.source_id) for r in rows])
                 self._checkpoint(tx, act)
-            self.staged -= len(rows)
+            self.staged = self.staged - len(rows) if rows else 0
             self._tell("apply")
 
     # --- the end ----------------------------------------------------------------------------
 
-    def judge_absence(self, percent: int, *, floor: int) -> None:
-        """After a listing that proved complete, mark what it no longer has."""
+    def judge_absence(self, *, percent: int, floor: int) -> None:
+        """After a listing that proved complete, mark what it no longer has.
+
+        Raises:
+            ChangeGuardTripped: too much of the known fleet would be absent.
+        """
         if not self._proved_complete():
             return
-        missing = [
-            i for i, (_, _, gone) in self.known.items() if gone is None and i not in self.seen
-        ]
-        if len(missing) > floor and len(missing) * 100 > percent * len(self.known):
-            msg = (
-                f"{len(missing):,} of {len(self.known):,} known records are gone from {self.source}"
-            )
-            hint = f"Look at the source; if it is right, pull again with max_absent_percent={_needed(len(missing), len(self.known))}."
-            self._stop(
-                ChangeGuardTripped(
-                    msg, hint=hint, run_id=self.run.id, count=len(missing), known=len(self.known)
-                )
-            )
-        for first in range(0, len(missing), 1_000):
-            act = self.acting(BatchId(self.run.id))
-            with self.store.write(self.district, durability=Durability.BULK) as tx:
-                checkpoints.fence(tx, self.run, self.owner)
-                mark_absent(tx, act, self.source, self.run.id, missing[first : first + 1_000])
-                self.tally.absent += len(missing[first : first + 1_000])
+        missing = self.known.missing()
+        self._stop_for(self._too_much("max_absent_percent", len(missing), percent, floor))
+        for first in range(0, len(missing), _STAGED_GROUP):
+            some = missing[first : first + _STAGED_GROUP]
+            with self._transaction() as (tx, act):
+                mark_absent(tx, act, self.source, self.run.id, some)
+                self.tally.absent += len(some)
                 self._checkpoint(tx, act)
             self._tell("absence")
 
     def _proved_complete(self) -> bool:
         """Whether as many different records were seen as the source counts, before or after the reading."""
-        if not all(s.done for s in self.shards.values()):
-            return False
-        expected = self.plan.expected
-        if expected is None:
+        if self.plan.expected is None:
             return self.plan.complete_without_count
-        seen = len(self.seen) + self.tally.problems
-        counts = {expected}
-        if seen != expected and self.plan.recount is not None:
+        counts = {self.plan.expected}
+        seen = len(self.known.seen) + self.tally.problems
+        if seen != self.plan.expected and self.plan.recount is not None:
             counts.add(self.connector.wire.run(self.plan.recount()))
-        if min(counts) <= seen <= max(counts):
-            return True
-        msg = f"{self.source} counts {max(counts):,} records and gave {seen:,}"
-        self.incomplete = IncompleteListing(
-            msg, run_id=self.run.id, seen=seen, expected=max(counts)
-        )
-        return False
+        self.incomplete = unproven(seen=seen, counts=counts, source=self.source, run_id=self.run.id)
+        return self.incomplete is None
 
     def finish(self) -> PullReport:
         """Close the run.
@@ -469,30 +397,29 @@ class _Pull:
             raise self.incomplete
         return report
 
-    def _stop(self, error: AssetflowError) -> None:
-        with self.store.write(self.district, durability=Durability.BULK) as tx:
-            checkpoints.fence(tx, self.run, self.owner)
+    def _stop_for(self, error: ExchangeError | None) -> None:
+        if error is None:
+            return
+        with self._transaction() as (tx, _act):
             mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
             waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
-            refused = [
-                RunItem(
-                    run_id=self.run.id,
-                    source_id=source_id,
-                    device_id=self.known[source_id][1] if source_id in self.known else None,
-                    outcome=ItemOutcome.REFUSED,
-                    reason=error.code,
-                )
-                for source_id in waiting
-            ]
-            tx.upsert(refused)
+            tx.upsert([self._refused(source_id, error) for source_id in waiting])
             tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
         self._close(RunStatus.STOPPED, error)
         raise error
 
-    def _close(self, status: RunStatus, error: AssetflowError | None) -> PullReport:
-        act = self.acting(BatchId(self.run.id))
-        with self.store.write(self.district) as tx:
-            checkpoints.fence(tx, self.run, self.owner)
+    def _refused(self, source_id: str, error: ExchangeError) -> RunItem:
+        before = self.known.records.get(source_id)
+        return RunItem(
+            run_id=self.run.id,
+            source_id=source_id,
+            device_id=before[1] if before else None,
+            outcome=ItemOutcome.REFUSED,
+            reason=error.code,
+        )
+
+    def _close(self, status: RunStatus, error: ExchangeError | None) -> PullReport:
+        with self._transaction() as (tx, act):
             self.run = evolve(
                 self.tally.onto(self.run),
                 status=status,
@@ -505,7 +432,7 @@ class _Pull:
             tx.upsert([self.run])
         report = PullReport(run=self.run, problems=tuple(self.problems))
         if error is not None:
-            error.report = report  # type: ignore[attr-defined]  # exchange errors carry one
+            error.report = report
         return report
 
     def _checkpoint(self, tx: Transaction, act: Act) -> None:
@@ -529,9 +456,15 @@ class _Pull:
         )
 
 
-def _needed(count: int, of: int) -> int:
-    """The smallest whole percentage that lets *count* pass."""
-    return -(-count * 100 // max(of, 1))
+def _after_restarts(group: list[Fetched | Restarted]) -> list[Fetched]:
+    """The pages of a group, without those of a listing that were fetched before it began again."""
+    pages: list[Fetched] = []
+    for item in group:
+        if isinstance(item, Restarted):
+            pages = [p for p in pages if p.shard.key != item.shard.key]
+        else:
+            pages.append(item)
+    return pages
 
 
 def _groups(items: Iterator[Fetched | Restarted | None]) -> Iterator[list[Fetched | Restarted]]:
