@@ -12,7 +12,7 @@ from assetflow.model import F, Observation, Query, Sighting
 from assetflow.reconcile import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from assetflow.model import ObservedDevice, Run
     from assetflow.store.ports import ReadTransaction
@@ -68,6 +68,7 @@ class Known:
         """Sort a page's records. One that the run has seen already is left out: it moved while it was read."""
         records, last_seen, seen = self.records, self.last_seen, self.seen
         found = Sorted([], [], [], [])
+        changed: list[tuple[int, bytes]] = []
         observed: ObservedDevice
         for position, observed in enumerate(page.items):
             source_id = observed.source_id
@@ -78,25 +79,28 @@ class Known:
             mark = digest(observed)
             before = records.get(source_id)
             if before is None:
-                found.fresh.append(self._claim(page, position, mark))
+                changed.append((position, mark))
                 continue
             if before[2] is not None:
                 found.returned.append(source_id)
             if before[0] != mark or before[1] is None:
-                found.fresh.append(self._claim(page, position, mark))
+                changed.append((position, mark))
             elif last_seen.get(source_id) != observed.last_seen_at:
                 found.sightings.append(sighting_of(self.source, observed))
+        if changed:
+            found.fresh.extend(self._claims(page, changed))
         return found
 
-    def _claim(self, page: Page[Any], position: int, mark: bytes) -> Claim:
-        observed = page.items[position]
-        raws = page.raws()
-        if position >= len(raws) or not self.raw_dictionaries:
-            return Claim(observed, mark)
+    def _claims(self, page: Page[Any], changed: list[tuple[int, bytes]]) -> Iterator[Claim]:
+        """Claims with their raw records: the page is split, and each record compressed, only here."""
+        if not self.raw_dictionaries or not (raws := page.raws()):
+            yield from (Claim(page.items[position], mark) for position, mark in changed)
+            return
         version = max(self.raw_dictionaries)
-        return Claim(
-            observed, mark, compress_raw(raws[position], self.raw_dictionaries[version]), version
-        )
+        dictionary = self.raw_dictionaries[version]
+        for position, mark in changed:
+            raw = compress_raw(raws[position], dictionary)
+            yield Claim(page.items[position], mark, raw, version)
 
     def standing(self, claim: Claim) -> str:
         """``new``, ``changed``, or ``unmatched`` for one that is as it was but belongs to no device."""
