@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
-import importlib
 import inspect
 import itertools
 import pkgutil
@@ -32,6 +31,9 @@ REFERENCE = ROOT / "docs" / "reference"
 NOTE = (
     "<!-- Written by docs/_ext/generate.py from the code; change the code, not this page. -->\n\n"
 )
+
+
+FACES = {"cli", "web"}  # used from outside Python, and documented as such
 
 
 # --- reading the code ------------------------------------------------------------------
@@ -102,7 +104,7 @@ def packages() -> Iterator[str]:
     import assetflow  # noqa: PLC0415  # the page's subject, not a tool of this script
 
     for module in pkgutil.iter_modules(assetflow.__path__):
-        if not module.name.startswith("_"):
+        if not module.name.startswith("_") and module.name not in FACES:
             yield module.name
 
 
@@ -244,27 +246,127 @@ def fields_table(cls: Any) -> str:
     )
 
 
+DICTIONARY_INTRO = """\
+Every table that a store keeps, and what each column is. The district's id, `district_id`, leads
+every key, unique set, index and reference, and is not repeated below.
+
+| role | in the journal | on erasure |
+| --- | --- | --- |
+| journalled | with its values; replaying the journal gives the column again | stays; it holds no personal data |
+| **personal** | only that it changed | removed |
+| volatile | no | goes with its record |
+| derived | no; recomputed and compared | follows what it is computed from |
+"""
+
+
+def dictionary_page() -> str:
+    """Every table and column of a store: type, role, whether it may be unknown."""
+    from assetflow.codec import ColumnType  # noqa: PLC0415  # the page's subject
+    from assetflow.store.ports import StoredEvent  # noqa: PLC0415
+    from assetflow.store.schema import JOURNAL, KINDS  # noqa: PLC0415
+
+    kinds = sorted(KINDS.values(), key=lambda kind: kind.name)
+    personal = {k.name: [c.name for c in k.columns if c.role.value == "personal"] for k in kinds}
+    out = [
+        "# Data dictionary\n",
+        DICTIONARY_INTRO,
+        "## How columns are kept { #types }\n",
+        table(
+            ["type", "what is stored"],
+            [(f"`{t.value}`", enum_texts(ColumnType)[t.name]) for t in ColumnType],
+        ),
+        "## Where personal data is { #personal }\n",
+        table(
+            ["table", "personal columns"],
+            [
+                (f"[`{name}`](#{name})", ", ".join(f"`{column}`" for column in columns))
+                for name, columns in personal.items()
+                if columns
+            ],
+        ),
+    ]
+    for kind in kinds:
+        out += [f"## {kind.name} {{ #{kind.name} }}\n", f"{prose(kind.record)}\n", keys_of(kind)]
+        out.append(columns_table(kind.columns, {c.name: c.doc for c in kind.columns}))
+    out += [
+        "## journal { #journal }\n",
+        "The hash-chained record of every event. `seq` is its key.\n",
+        columns_table(JOURNAL, field_texts(StoredEvent)),
+    ]
+    return "\n".join(out)
+
+
+def keys_of(kind: Any) -> str:
+    """The keys of a table, as a list."""
+
+    def named(names: Iterable[str]) -> str:
+        return " + ".join(f"`{name}`" for name in names)
+
+    lines = [f"* Key: {named(kind.key)}"]
+    lines += [f"* Unique: {named(names)}" for names in kind.unique]
+    lines += [f"* Index: {named(names)}" for names in kind.indexes]
+    lines += [f"* `{name}` refers to [`{other}`](#{other})" for name, other in kind.refers]
+    return "\n".join(lines) + "\n"
+
+
+def columns_table(columns: Iterable[Any], texts: dict[str, str]) -> str:
+    """The columns of a table."""
+    return table(
+        ["column", "type", "role", "may be unknown", "what it is"],
+        [
+            (
+                f"`{c.name}`",
+                f"`{c.type.value}`" + (f", {c.length}" if c.length else ""),
+                f"**{c.role.value}**" if c.role.value == "personal" else c.role.value,
+                "yes" if c.nullable else "no",
+                markdown(texts.get(c.name, "")),
+            )
+            for c in columns
+        ],
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
+    "data-dictionary.md": dictionary_page,
 }
 
 
 def api_pages() -> dict[str, str]:
     """A page for each room of the package, with every public module in it."""
-    pages = {}
+    pages = {"api/assetflow.md": front_door()}
     for room in packages():
         names = modules_of(room)
         first = f"assetflow.{room}"
         out = [f"# {first}\n"]
         for name in names:
-            importlib.import_module(name)
             heading = "" if name == first else f"## {name}\n\n"
             whole = name == first and len(names) > 1
             options = "    options:\n      members: false\n" if whole else ""
             out.append(f"{heading}::: {name}\n{options}")
         pages[f"api/{room}.md"] = "\n".join(out)
     return pages
+
+
+def front_door() -> str:
+    """The names of the package itself, each with the place where it is described."""
+    import assetflow  # noqa: PLC0415  # the page's subject
+
+    rows = []
+    for name in assetflow.__all__:
+        thing = getattr(assetflow, name)
+        home = getattr(thing, "__module__", "")
+        known = home.startswith("assetflow.") and getattr(thing, "__name__", "") == name
+        first = prose(thing).partition("\n\n")[0] if known else ""
+        rows.append((f"[`{name}`][{home}.{name}]" if known else f"`{name}`", first))
+    return "\n".join(
+        [
+            "# assetflow\n",
+            "::: assetflow\n    options:\n      members: false\n",
+            table(["name", "what it is"], rows),
+        ]
+    )
 
 
 # --- command line ----------------------------------------------------------------------

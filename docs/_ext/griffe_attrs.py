@@ -156,9 +156,29 @@ def _walk(owner: griffe.Module | griffe.Class) -> None:
             _walk(member)
 
 
+def _follow(module: griffe.Module) -> None:
+    """Let what a class holds be named through the package that offers the class.
+
+    griffe tells a class that it is known under a second path; asking that path for its members
+    tells them too, and `[...][assetflow.wire.Wire.pages]` finds its place.
+    """
+    for member in list(module.members.values()):
+        if isinstance(member, griffe.Module):
+            _follow(member)
+        elif member.is_alias:
+            try:
+                list(member.members)
+            except (
+                griffe.AliasResolutionError,
+                griffe.CyclicAliasError,
+            ):  # from another distribution
+                continue
+
+
 class AttrsExtension(griffe.Extension):
     """Complete every attrs class of a package once it is loaded."""
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
-        """Add constructors and labels throughout *pkg*."""
+        """Add constructors and labels throughout *pkg*, and the second paths of members."""
         _walk(pkg)
+        _follow(pkg)

@@ -33,26 +33,26 @@ def test_every_page_is_in_the_navigation(root):
 
 
 @pytest.fixture(scope="module")
-def package(root):
+def loaded(root):
     extensions = griffe.load_extensions(str(root / "docs" / "_ext" / "griffe_attrs.py"))
     return griffe.load("assetflow", search_paths=[root / "src"], extensions=extensions)
 
 
 @pytest.mark.parametrize("cls", [Custody, Call], ids=lambda cls: cls.__name__)
-def test_the_reference_shows_the_constructor_that_attrs_writes(package, cls):
-    seen = package[f"{cls.__module__.removeprefix('assetflow.')}.{cls.__name__}"].parameters
+def test_the_reference_shows_the_constructor_that_attrs_writes(loaded, cls):
+    seen = loaded[f"{cls.__module__.removeprefix('assetflow.')}.{cls.__name__}"].parameters
     real = inspect.signature(cls).parameters.values()
     assert [p.name for p in seen][1:] == [p.name for p in real]
     assert [p.kind.name for p in seen][1:] == [p.kind.name.lower() for p in real]
     assert [p.default is None for p in seen][1:] == [p.default is p.empty for p in real]
 
 
-def test_the_reference_labels_personal_fields(package):
-    given = package["model.people.Person.given_name"]
+def test_the_reference_labels_personal_fields(loaded):
+    given = loaded["model.people.Person.given_name"]
     assert "personal" in given.labels
 
 
-def test_every_attrs_class_of_the_package_gets_its_real_parameters(package, root):
+def test_every_attrs_class_of_the_package_gets_its_real_parameters(loaded, root):
     import importlib
 
     import attrs
@@ -63,7 +63,7 @@ def test_every_attrs_class_of_the_package_gets_its_real_parameters(package, root
         for cls in vars(module).values():
             if not (attrs.has(cls) and cls.__module__ == module.__name__):
                 continue
-            seen = [p.name for p in package[f"model.{path.stem}.{cls.__name__}"].parameters][1:]
+            seen = [p.name for p in loaded[f"model.{path.stem}.{cls.__name__}"].parameters][1:]
             if seen != list(inspect.signature(cls).parameters):
                 wrong.append(cls.__name__)
     assert wrong == []

@@ -67,13 +67,17 @@ def undocumented():
         if not inspect.getdoc(thing):
             yield f"{module}.{name}"
         if inspect.isclass(thing):
-            for member in vars(thing):
-                value = getattr(thing, member, None)
-                method = inspect.isfunction(value) or isinstance(value, property)
-                if method and not member.startswith("_") and not inspect.getdoc(value):
-                    # getdoc of a function does not look at the class's parents
-                    if not any(inspect.getdoc(getattr(p, member, None)) for p in thing.__mro__[1:]):
-                        yield f"{module}.{name}.{member}"
+            yield from (f"{module}.{name}.{member}" for member in silent_members(thing))
+
+
+def silent_members(cls):
+    for name in vars(cls):
+        member = getattr(cls, name, None)
+        if name.startswith("_") or not (inspect.isfunction(member) or isinstance(member, property)):
+            continue
+        # inspect.getdoc of a function does not look at the class's parents
+        if not any(inspect.getdoc(getattr(kin, name, None)) for kin in cls.__mro__):
+            yield name
 
 
 def test_everything_public_says_what_it_does():
