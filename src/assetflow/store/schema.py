@@ -11,9 +11,10 @@ from __future__ import annotations
 import enum
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cached_property
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -26,6 +27,8 @@ from assetflow.model import RECORDS, Money, Record, Role
 from assetflow.model.fields import role_of
 
 __all__ = ["JOURNAL", "KINDS", "Column", "ColumnType", "Kind", "check_district", "kind_of"]
+
+Row = tuple[Any, ...]
 
 _ID, _NAME, _VENDOR_ID, _CODE = 64, 200, 255, 64
 _ENUM = 32
@@ -96,13 +99,18 @@ class Kind:
         return any(c.role is Role.JOURNALLED for c in self.columns)
 
     @cached_property
+    def versioned(self) -> bool:
+        """Whether its records count their changes."""
+        return "version" in self.by_name
+
+    @cached_property
     def guard(self) -> tuple[str, ...]:
         """Columns that must be as *before* says when a record is replaced or removed.
 
         The version, where there is one; else every journalled column, none of which may be
         unknown. Empty for a kind that is not journalled: there presence is enough.
         """
-        if "version" in self.by_name:
+        if self.versioned:
             return ("version",)
         return tuple(c.name for c in self.columns if c.role is Role.JOURNALLED)
 
@@ -126,9 +134,26 @@ class Kind:
         msg = f"{self.name} has no field {name!r}"
         raise InvalidValue(msg, hint=f"Fields: {', '.join(self.by_name)}.", kind=self.name)
 
-    def key_of(self, record: Record) -> tuple[Any, ...]:
-        """A record's key, as the record holds it."""
-        return tuple(getattr(record, name) for name in self.key)
+    @cached_property
+    def pick_key(self) -> Callable[[Row], Row]:
+        """Picks the key out of a row."""
+        at = [self.positions[name] for name in self.key]
+        if len(at) == 1:
+            first = at[0]
+            return lambda row: (row[first],)
+        return itemgetter(*at)
+
+    def key_of(self, record: Record) -> Row:
+        """A record's key in plain form, its texts cleaned.
+
+        Raises:
+            InvalidValue: a key that cannot be stored.
+        """
+        return tuple(self.codec.plain_at(record, self.positions[name]) for name in self.key)
+
+    def guard_of(self, record: Record) -> Row:
+        """What the ``guard`` columns hold in a record that was read."""
+        return tuple(self.codec.plain_at(record, self.positions[name]) for name in self.guard)
 
 
 # --- deriving ------------------------------------------------------------------------------
