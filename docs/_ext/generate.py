@@ -341,10 +341,11 @@ def api_pages() -> dict[str, str]:
         first = f"assetflow.{room}"
         out = [f"# {first}\n"]
         for name in names:
+            alone = len(names) == 1
+            whole = f"heading_level: {2 if alone else 3}"
+            option = "members: false" if name == first and not alone else whole
             heading = "" if name == first else f"## {name}\n\n"
-            whole = name == first and len(names) > 1
-            options = "    options:\n      members: false\n" if whole else ""
-            out.append(f"{heading}::: {name}\n{options}")
+            out.append(f"{heading}::: {name}\n    options:\n      {option}\n")
         pages[f"api/{room}.md"] = "\n".join(out)
     return pages
 

@@ -138,6 +138,7 @@ def _complete(cls: griffe.Class) -> None:
 
 
 def _label(attribute: griffe.Attribute) -> None:
+    attribute.labels -= {"class-attribute", "instance-attribute"}  # a field; the rest is noise
     annotation = attribute.annotation
     if isinstance(annotation, griffe.ExprSubscript):
         role = str(annotation.left).rpartition(".")[2]
