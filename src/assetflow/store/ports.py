@@ -4,6 +4,20 @@ A store keeps records (`assetflow.model.RECORDS`) and one journal for each distr
 belongs to one district and cannot name another. Reads inside a transaction see its own writes.
 A write transaction commits at the end of its ``with`` block and leaves no trace when the block
 raises. The in-memory store is the specification: where words leave room, it decides.
+
+What holds for every method:
+
+* A write that raises ends its transaction. Nothing of it remains, and whatever is called
+  afterwards raises `TransactionClosed`, also the end of the block when the error was swallowed:
+  a commit that did not happen is never silent.
+* After the block every method raises `TransactionClosed`, and so does an iterator that was not
+  read to its end.
+* A name that the kind does not have, a comparison of text with a number, and an order, a
+  comparison or a figure over a JSON or bytes field raise `InvalidValue` when the method is
+  called, not when the answer is read (`assetflow.store.checks`).
+* Texts are cleaned on the way in, also in keys and filters: NUL and lone surrogates become
+  U+FFFD (`assetflow.codec.clean_text`).
+* No error shows a value, and none is a driver's own.
 """
 
 from __future__ import annotations
@@ -23,6 +37,7 @@ else:
     R = TypeVar("R")
 
 __all__ = [
+    "CommitHook",
     "Durability",
     "Entry",
     "Head",
@@ -145,12 +160,14 @@ class ReadTransaction(Protocol):
     def values(self, query: Query[Any], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Only these fields of the records that a query selects, as plain values: for bulk reads.
 
-        Plain values are text, whole numbers, bytes and ``None``; money is its minor units.
+        Plain values are text, whole numbers, bytes and ``None``; a flag is 0 or 1, JSON its text,
+        money its minor units. The names of columns will do as well, such as
+        ``purchase_cost_currency``.
         """
         ...
 
     def count(self, query: Query[Any]) -> int:
-        """How many records a query selects; its limit counts, its order does not."""
+        """How many records a query selects; its limit and *after* count, its order does not."""
         ...
 
     def aggregate(self, aggregate: Aggregate[Any]) -> list[dict[str, Any]]:
@@ -184,19 +201,32 @@ class Transaction(ReadTransaction, Protocol):
     def record(self, entries: Sequence[Entry]) -> Head:
         """Append events, write their records, add their intents to the outbox. One or many alike.
 
+        As if the entries were taken in order, and of each first the removals, then the puts. So
+        one call may write a record twice, or remove one and write another with its key. What a
+        record refers to must be there when the call ends, and what is removed must by then be
+        referred to by none.
+
+        A record is as *before* says when it has the same version; of a kind without one, when it
+        is there with the same journalled fields. A record of any kind may be written here, also
+        of one without journalled fields: it leaves no trace in the body.
+
         Raises:
-            StaleVersion: a record is not as *before* says.
+            StaleVersion: a record is not as *before* or the removal says, or is not there.
             DuplicateKey: an inserted record exists, or a unique field is taken.
-            InvalidValue: a text that is too long, a number beyond 64 bits.
+            InvalidValue: a text that is too long, a number beyond 64 bits, a version that does
+                not follow, a reference to what is not there.
         """
         ...
 
     def insert(self, records: Sequence[Record]) -> None:
         """Insert records of kinds without journalled fields.
 
+        Two transactions that insert one key at once: the second waits, and then raises.
+
         Raises:
-            DuplicateKey: one exists; nothing of the transaction remains.
+            DuplicateKey: one exists.
             WriteWithoutEvent: the kind has journalled fields.
+            InvalidValue: a value that cannot be stored, a reference to what is not there.
         """
         ...
 
@@ -205,11 +235,12 @@ class Transaction(ReadTransaction, Protocol):
 
         Raises:
             WriteWithoutEvent: the kind has journalled fields.
+            InvalidValue: a value that cannot be stored, a reference to what is not there.
         """
         ...
 
     def delete(self, kind: type[Record], keys: Sequence[Key]) -> int:
-        """Delete records of a kind without journalled fields; how many there were.
+        """Delete records of a kind without journalled fields; how many there were. Any number of keys.
 
         Raises:
             WriteWithoutEvent: the kind has journalled fields.
@@ -257,4 +288,11 @@ class CommitHook(Protocol):
     """Told after each commit of a write transaction."""
 
     def __call__(self, district: DistrictId, head: Head, counts: Mapping[str, int], /) -> None:
-        """*counts* maps ``events``, ``rows`` and ``intents`` to how many were written."""
+        """Be told.
+
+        Args:
+            district: Whose transaction it was.
+            head: The end of its journal.
+            counts: ``events``, ``rows`` (records written or removed) and ``intents``; ``cleaned``
+                is how many texts held NUL or half a surrogate pair, and were changed.
+        """

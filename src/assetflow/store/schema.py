@@ -16,7 +16,7 @@ from datetime import date, datetime
 from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import attrs
 from attrs import field, frozen
@@ -127,12 +127,21 @@ class Kind:
         Raises:
             InvalidValue: the kind has none of that name.
         """
-        try:
-            return self.by_name[name]
-        except KeyError:
-            pass
+        return self.by_name.get(name) or self._unknown(name)
+
+    def field_column(self, name: str) -> Column:
+        """A column by its field's name alone; money's is its minor units.
+
+        Raises:
+            InvalidValue: the kind has no such field.
+        """
+        found = self.by_name.get(name)
+        return found if found is not None and found.field == name else self._unknown(name)
+
+    def _unknown(self, name: str) -> NoReturn:
+        fields = ", ".join(dict.fromkeys(c.field for c in self.columns))
         msg = f"{self.name} has no field {name!r}"
-        raise InvalidValue(msg, hint=f"Fields: {', '.join(self.by_name)}.", kind=self.name)
+        raise InvalidValue(msg, hint=f"Fields: {fields}.", kind=self.name)
 
     @cached_property
     def pick_key(self) -> Callable[[Row], Row]:
