@@ -1,0 +1,74 @@
+"""What an edit changes: which fields of a record may be set, and which of them differ afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve, fields
+
+from assetflow.errors import InvalidValue, NotFound
+from assetflow.model import Role
+from assetflow.model.fields import role_of
+
+if TYPE_CHECKING:
+    from assetflow.model import Record
+    from assetflow.store.ports import ReadTransaction
+
+    R = TypeVar("R", bound=Record)
+else:
+    R = TypeVar("R")
+
+__all__ = ["changed_fields", "found", "next_version", "with_changes"]
+
+_SILENT = frozenset({"version", "email_key", "mark_key"})
+"""Fields that follow others, so that an event need not name them."""
+
+
+@cache
+def _told(kind: Any) -> tuple[str, ...]:
+    told = (Role.JOURNALLED, Role.PERSONAL)
+    return tuple(a.name for a in fields(kind) if role_of(a.type) in told and a.name not in _SILENT)
+
+
+def changed_fields(before: Record, after: Record) -> tuple[str, ...]:
+    """Names of the fields that an event about this change has to name, in the record's order."""
+    return tuple(n for n in _told(type(after)) if getattr(before, n) != getattr(after, n))
+
+
+def next_version(before: R, after: R) -> R:
+    """*after* as the version that follows *before*."""
+    return evolve(after, version=before.version + 1)  # type: ignore[attr-defined,misc]  # records with a version
+
+
+def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]) -> R:
+    """The record with some fields set: ``None`` empties one, a field that is not named stays.
+
+    Args:
+        record: The record.
+        changes: Field to new value.
+        allowed: Fields that may be set this way.
+
+    Raises:
+        InvalidValue: a field that may not be set.
+    """
+    unknown = sorted(set(changes) - set(allowed))
+    if unknown:
+        raise InvalidValue(
+            f"a {record.KIND} has no field {', '.join(unknown)} that can be set here",
+            hint=f"Fields: {', '.join(sorted(allowed))}.",
+        )
+    return evolve(record, **changes)  # type: ignore[misc]  # every record is an attrs class
+
+
+def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:
+    """The record with that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    record = tx.get(kind, record_id)
+    if record is None:
+        raise NotFound(f"there is no {kind.KIND.replace('_', ' ')} with that id", id=record_id)
+    return record
