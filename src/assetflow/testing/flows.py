@@ -111,10 +111,9 @@ def _is_flow(node: ast.FunctionDef, *, every: bool) -> bool:
 def _faults(function: ast.FunctionDef) -> Iterator[FlowFault]:
     for node in _own(function):
         if isinstance(node, ast.Try | ast.TryStar):
-            for statement in node.finalbody:
-                for inner in (statement, *_own(statement)):
-                    if isinstance(inner, _Yield):
-                        yield FlowFault(function.name, inner.lineno, "yields in `finally`")
+            for inner in _own(ast.Module(body=node.finalbody, type_ignores=[])):
+                if isinstance(inner, _Yield):
+                    yield FlowFault(function.name, inner.lineno, "yields in `finally`")
             for handler in node.handlers:
                 for name in _too_wide(handler.type):
                     yield FlowFault(function.name, handler.lineno, f"catches {name}")

@@ -204,12 +204,14 @@ class AsyncWire(Driver["httpx.AsyncClient", AsyncKeeper]):
     async def _drive(self, flow: Flow[T], send: Callable[[Call], Awaitable[Reply]]) -> T:
         step: Callable[[], Call] = partial(next, flow)
         try:
-            for _ in range(self._settings.limits.max_steps + 1):
+            for sent in range(self._settings.limits.max_steps + 1):
                 try:
                     call = step()
                 except StopIteration as stop:
                     result: T = stop.value
                     return result
+                if sent == self._settings.limits.max_steps:
+                    break
                 try:
                     step = partial(flow.send, await send(call))
                 except ConnectorError as error:

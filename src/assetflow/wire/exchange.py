@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ _UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.Invali
 
 def exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
     """Send a request and read the answer to its end, within its limits."""
-    verdict: Verdict
+    response: httpx.Response | None = None
     with OurCall():
         try:
             response = client.send(
@@ -59,18 +60,18 @@ def exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
                 for chunk in response.iter_raw():
                     intake.take(chunk)
                     if prepared.late():
-                        return _late()
+                        return _raw(response, fault=_late())
                 return _raw(response, intake.finish(), intake.wire_bytes)
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
             verdict = _verdict(error, prepared)
-    return verdict
+    return verdict if response is None else _raw(response, fault=verdict)
 
 
 async def exchange_async(client: httpx.AsyncClient, prepared: Prepared) -> Raw | Verdict:
     """The same on an async client; the deadline cuts it off wherever it stands."""
-    verdict: Verdict
+    response: httpx.Response | None = None
     limit = asyncio.timeout(prepared.read.until_deadline())
     with OurCall():
         try:
@@ -94,7 +95,7 @@ async def exchange_async(client: httpx.AsyncClient, prepared: Prepared) -> Raw |
             verdict = _late() if limit.expired() else _verdict(error, prepared)
         except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
             verdict = _verdict(error, prepared)
-    return verdict
+    return verdict if response is None else _raw(response, fault=verdict)
 
 
 def _request(client: httpx.Client | httpx.AsyncClient, prepared: Prepared) -> httpx.Request:
@@ -128,12 +129,19 @@ def _at_once(response: httpx.Response, prepared: Prepared) -> Raw:
     return _raw(response, intake.finish(), intake.wire_bytes)
 
 
-def _raw(response: httpx.Response, body: bytes, wire_bytes: int) -> Raw:
+def _raw(
+    response: httpx.Response,
+    body: bytes = b"",
+    wire_bytes: int = 0,
+    *,
+    fault: Verdict | None = None,
+) -> Raw:
     return Raw(
         status=response.status_code,
         headers=dict(response.headers.items()),
         body=body,
         wire_bytes=wire_bytes,
+        fault=fault,
     )
 
 
@@ -145,7 +153,8 @@ def _verdict(error: Exception, prepared: Prepared) -> Verdict:
     """What an exchange that broke means, and whether the call may have arrived."""
     if isinstance(error, ConnectorError):  # from the intake: it arrived, and was answered
         retry: RetryWhen = "idempotent" if isinstance(error, Unreachable) else "never"
-        return Verdict(error=error, retry=retry)
+        # Its traceback leads through frames that hold the answer.
+        return Verdict(error=error.with_traceback(None), retry=retry)
     if prepared.late():
         return _late()
     kind = type(error).__name__
@@ -200,6 +209,8 @@ def _named(error: Exception) -> str:
     Never the text of either: it may hold an address.
     """
     for one in _causes(error):
+        if isinstance(one, socket.gaierror):
+            return "name-not-found"
         if isinstance(one, OSError) and one.errno is not None and one.errno in errno.errorcode:
             return errno.errorcode[one.errno]
     return type(error).__name__

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from assetflow.wire.logs import logger
 
-__all__ = ["CallEvent", "Hooks", "RetryEvent"]
+__all__ = ["CallEvent", "Hooks", "RetryEvent", "tell"]
 
 E_contra = TypeVar("E_contra", contravariant=True)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
+from assetflow.wire.call import Verdict
 from assetflow.wire.policy import Limits
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Prepared:
 
 @frozen(kw_only=True)
 class Raw:
-    """An answer as it came, read to its end."""
+    """An answer as it came, read to its end unless it has a fault."""
 
     status: int
     """HTTP status."""
@@ -81,3 +82,5 @@ class Raw:
     """The inflated body."""
     wire_bytes: int
     """Bytes of the body as it arrived."""
+    fault: Verdict | None = None
+    """What broke while the body was read; the body is empty then."""

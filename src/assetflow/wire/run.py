@@ -147,7 +147,7 @@ class CallRun:
         Raises:
             RedirectRefused: It leads to another host, or one too many.
         """
-        if isinstance(raw, Verdict) or raw.status not in _REDIRECTS:
+        if isinstance(raw, Verdict) or raw.fault is not None or raw.status not in _REDIRECTS:
             return None
         self._note(raw)
         self._hops += 1
@@ -169,6 +169,8 @@ class CallRun:
             self._status = None
             raise self._decided(raw)
         self._note(raw)
+        if raw.fault is not None:
+            raise self._decided(raw.fault)
         reply = Reply(
             status=raw.status,
             headers=raw.headers,

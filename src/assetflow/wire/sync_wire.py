@@ -175,12 +175,14 @@ class Wire(Driver["httpx.Client", Keeper]):
     def _drive(self, flow: Flow[T], send: Callable[[Call], Reply]) -> T:
         step: Callable[[], Call] = partial(next, flow)
         try:
-            for _ in range(self._settings.limits.max_steps + 1):
+            for sent in range(self._settings.limits.max_steps + 1):
                 try:
                     call = step()
                 except StopIteration as stop:
                     result: T = stop.value
                     return result
+                if sent == self._settings.limits.max_steps:
+                    break
                 try:
                     step = partial(flow.send, send(call))
                 except ConnectorError as error:
