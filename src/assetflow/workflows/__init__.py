@@ -1,0 +1,1 @@
+"""What people do, one verb a function: load, decide, save, journal, intents. No network from here."""
