@@ -248,9 +248,12 @@ class SyncRig:
         with ThreadPoolExecutor(len(calls)) as pool:
             return list(pool.map(one, calls))
 
-    def close(self):
+    def close_wires(self):
         for wire in self.wires:
             wire.close()
+
+    def close(self):
+        self.close_wires()
 
     def own_client(self, httpx, **options):
         return httpx.Client(**options)
@@ -307,12 +310,15 @@ class AsyncRig:
 
         return self.runner.run(all_of_them())
 
-    def close(self):
+    def close_wires(self):
         async def close_all():
             for wire in self.wires:
                 await wire.aclose()
 
         self.runner.run(close_all())
+
+    def close(self):
+        self.close_wires()
         self.runner.close()
 
     def own_client(self, httpx, **options):

@@ -136,9 +136,12 @@ class _AsyncTrustStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own signature
     ) -> httpcore.AsyncNetworkStream:
-        return _AsyncTrustStream(
-            await self._inner.start_tls(_system_trust(), server_hostname, timeout)
-        )
+        try:
+            secured = await self._inner.start_tls(_system_trust(), server_hostname, timeout)
+        except BaseException:  # httpcore does not close it when the handshake is cancelled
+            await self._inner.aclose()
+            raise
+        return _AsyncTrustStream(secured)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
