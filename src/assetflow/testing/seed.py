@@ -19,17 +19,18 @@ from datetime import date, timedelta
 from random import Random
 from uuid import UUID
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-__all__ = [
-    "HandOut",
-    "SeededDevice",
-    "SeededDistrict",
-    "SeededModel",
-    "SeededPerson",
-    "SeededSite",
-    "seed_district",
-]
+from assetflow.testing.seed_values import (
+    HandOut,
+    SeededDevice,
+    SeededDistrict,
+    SeededModel,
+    SeededPerson,
+    SeededSite,
+)
+
+__all__ = ["seed_district"]
 
 # Words in rows read better than columns of sixty strings.
 _GIVEN = (  # noqa: SIM905
@@ -47,158 +48,6 @@ _FAMILY = (  # noqa: SIM905
     "Vetchling Willowmere Yarrowby"
 ).split()
 
-
-@frozen(kw_only=True)
-class SeededSite:
-    """A site of the made-up district."""
-
-    code: str
-    """Its short code."""
-    name: str
-    """Its name."""
-    grades: tuple[str, ...] = ()
-    """Grades taught there."""
-    rooms: tuple[str, ...] = ()
-    """Its rooms and carts, by name."""
-
-
-@frozen(kw_only=True)
-class SeededModel:
-    """A model that no maker makes."""
-
-    name: str
-    """Its name."""
-    maker: str
-    """Who would make it."""
-    category: str
-    """What it is."""
-    cents: int
-    """What one cost."""
-    years_old: int
-    """How many summers ago it was bought."""
-    updates_end: int | None = None
-    """In which June from now updates end; 0 for the last one, ``None`` for no such date."""
-    extended: int | None = None
-    """How many more years the opt-in gives."""
-
-
-@frozen(kw_only=True)
-class SeededPerson:
-    """Somebody who does not exist."""
-
-    local_id: str
-    """Student or staff number; leading zeros count."""
-    role: str
-    """``student``, ``teacher``, ``administrator`` or ``guardian``."""
-    given: str
-    """Given name."""
-    family: str
-    """Family name."""
-    site: str
-    """Code of the site; a guardian has that of the student."""
-    grade: str | None = None
-    """Grade of a student."""
-    homeroom: str | None = None
-    """Homeroom of a student."""
-    guardians: tuple[str, ...] = ()
-    """Numbers of the guardians."""
-    left: bool = False
-    """Whether they left during the term."""
-
-    @property
-    def email(self) -> str | None:
-        """Address in the district's domain; guardians have none there."""
-        if self.role == "guardian":
-            return None
-        plain = f"{self.given[0]}{self.family}".casefold().translate(_ASCII)
-        return f"{plain}{self.local_id[-3:]}@maplevalley.example"
-
-
-@frozen(kw_only=True)
-class SeededDevice:
-    """A device as it truly is; what inventory and vendor say of it may differ."""
-
-    serial: str
-    """Its serial."""
-    tag: str | None
-    """Its tag; ``None`` for one that nobody labelled."""
-    model: SeededModel
-    """Its model."""
-    site: str
-    """Code of the site where it is."""
-    room: str | None
-    """Room or cart."""
-    condition: str = "good"
-    """What shape it is in."""
-    acquired_on: date
-    """When it was bought."""
-    vendor_id: str | None = None
-    """Google's id of it; ``None`` when Google does not know it."""
-    vendor_status: str = "ACTIVE"
-    """Google's word for its state."""
-    vendor_site: str | None = None
-    """The site that its org unit stands for, when Google holds another one."""
-    typed_serial: str | None = None
-    """The serial in the inventory, when it was typed wrong."""
-    vendor_tag: str | None = None
-    """The tag at Google, when it is another one."""
-    inventoried: bool = True
-    """Whether the inventory lists it."""
-    holder: str | None = None
-    """Number of the person who gets it."""
-
-
-@frozen(kw_only=True)
-class HandOut:
-    """Something that the technicians of the district did."""
-
-    tag: str
-    """The device."""
-    to: str
-    """The person's number."""
-    on: date
-    """The day."""
-    due: date | None = None
-    """When a loan is to come back; ``None`` for an assignment."""
-
-
-@frozen(kw_only=True)
-class SeededDistrict:
-    """All of it."""
-
-    seed: int
-    """The number that it grew from."""
-    day: date
-    """The day on which it lives."""
-    id: str
-    """Its id."""
-    name: str
-    """Its name."""
-    sites: tuple[SeededSite, ...]
-    """Its sites."""
-    models: tuple[SeededModel, ...]
-    """Its models."""
-    people: tuple[SeededPerson, ...] = field(repr=False)
-    """Everybody."""
-    devices: tuple[SeededDevice, ...] = field(repr=False)
-    """Every device, whoever knows of it."""
-    hand_outs: tuple[HandOut, ...] = field(repr=False)
-    """What was handed out since August, in order of time."""
-
-    @property
-    def school_year_begins(self) -> date:
-        """The latest 17 August that is not later than the day."""
-        year = self.day.year if (self.day.month, self.day.day) >= (8, 17) else self.day.year - 1
-        return date(year, 8, 17)
-
-    @property
-    def policy_text(self) -> str:
-        """The district's policy as TOML: which org unit stands for which site."""
-        lines = [f'"/Students/{s.code}" = "{s.code}"' for s in self.sites if s.grades]
-        return "[custody]\nmax_devices = 2\n\n[sites]\n" + "\n".join(lines) + "\n"
-
-
-_ASCII = str.maketrans({"é": "e", "ë": "e", "ø": "o", "ł": "l", "'": None, "-": None})
 
 _SITES = (
     SeededSite(
@@ -292,6 +141,8 @@ _ELSEWHERE = 9
 _OTHER_TAG = 4
 _DISABLED = 7
 _DEPROVISIONED = 5
+_LOST = 3
+_UNNAMED = 4
 _LOANS = 24
 _OVERDUE = 17
 
@@ -306,7 +157,8 @@ def seed_district(seed: int = 7, *, day: date = date(2026, 11, 24)) -> SeededDis
     rng = Random(seed)
     people = tuple(_people(rng))
     begins = date(day.year if (day.month, day.day) >= (8, 17) else day.year - 1, 8, 17)
-    devices = tuple(_devices(rng, begins))
+    staff = [p.local_id for p in people if p.role in {"teacher", "administrator"}]
+    devices = _assign(tuple(_devices(rng, begins)), staff)
     devices, hand_outs = _hand_out(rng, devices, people, begins, day)
     return SeededDistrict(
         seed=seed,
@@ -400,6 +252,7 @@ def _devices(rng: Random, begins: date) -> Iterator[SeededDevice]:
         ("other-tag", _OTHER_TAG),
         ("disabled", _DISABLED),
         ("deprovisioned", _DEPROVISIONED),
+        ("lost", _LOST),
     ):
         kinds.update((special.pop(), kind) for _ in range(count))
     for number, model in enumerate(fleet):
@@ -419,6 +272,7 @@ def _device(
     bought = date(begins.year - model.years_old, 7, 1) + timedelta(days=rng.randrange(24))
     known = model.category == "chromebook" and kind != "inventory-only"
     others = [s.code for s in _SITES if s.grades and s.code != site.code]
+    words = {"deprovisioned": "Retired", "lost": "Lost"}
     return SeededDevice(
         serial=serial,
         tag=None if kind == "google-only" else tag,
@@ -435,6 +289,17 @@ def _device(
         typed_serial=serial.replace("0", "O", 1) if kind == "mistyped" else None,
         vendor_tag=f"MV-{number:04d}" if kind == "other-tag" else None,
         inventoried=kind != "google-only",
+        status=words.get(kind, "In repair" if shape == "broken" and number % 2 else "In stock"),
+    )
+
+
+def _assign(devices: tuple[SeededDevice, ...], staff: list[str]) -> tuple[SeededDevice, ...]:
+    """Give the staff their laptops; of the last few the inventory does not say who has them."""
+    laptops = [i for i, device in enumerate(devices) if device.model.category == "laptop"]
+    named = dict(zip(laptops, staff[: len(laptops) - _UNNAMED], strict=False))
+    return tuple(
+        evolve(device, status="Assigned", assigned_to=named.get(i)) if i in laptops else device
+        for i, device in enumerate(devices)
     )
 
 
@@ -448,12 +313,14 @@ def _hand_out(
     """Give each student of the upper grades a Chromebook in August, and lend some since."""
     stock: dict[str, list[SeededDevice]] = {}
     for device in devices:
-        settled = device.inventoried and device.vendor_status == "ACTIVE"
-        ready = settled and device.typed_serial is None
-        if ready and device.model.category == "chromebook" and device.condition in {"new", "good"}:
+        settled = device.inventoried and device.typed_serial is None
+        ready = settled and device.status == "In stock" and device.condition in {"new", "good"}
+        if ready and device.model.category == "chromebook":
             stock.setdefault(device.site, []).append(device)
     for waiting in stock.values():
         rng.shuffle(waiting)
+        # those that Google has locked are handed out first: nobody looked
+        waiting.sort(key=lambda device: device.vendor_status == "DISABLED")
     acts: list[HandOut] = []
     for person in people:
         if (person.left or person.grade in {"06", "09", "12"}) and stock[person.site]:

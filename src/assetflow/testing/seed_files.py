@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 if TYPE_CHECKING:
-    from assetflow.testing.seed import SeededDevice, SeededDistrict, SeededPerson
+    from assetflow.testing.seed_values import SeededDevice, SeededDistrict, SeededPerson
 
 __all__ = [
     "INVENTORY_REJECTS",
@@ -40,6 +40,8 @@ _HEADINGS = (
     "Room",
     "Status",
     "Condition",
+    "Assigned To",
+    "Assigned On",
     "Purchase Date",
     "Cost",
     "PO Number",
@@ -70,8 +72,6 @@ def inventory_csv(
 def _inventory_row(made: SeededDistrict, device: SeededDevice) -> list[str]:
     site = next(s for s in made.sites if s.code == device.site)
     bought = device.acquired_on
-    gone = device.vendor_status == "DEPROVISIONED"
-    status = "Retired" if gone else "In repair" if device.condition == "broken" else "In stock"
     return [
         device.tag or "",
         device.typed_serial or device.serial,
@@ -79,8 +79,10 @@ def _inventory_row(made: SeededDistrict, device: SeededDevice) -> list[str]:
         device.model.name,
         site.code,
         device.room or "",
-        status,
+        device.status,
         device.condition.capitalize(),
+        device.assigned_to or "",
+        made.school_year_begins.isoformat() if device.assigned_to else "",
         bought.isoformat(),
         f"{device.model.cents // 100}.{device.model.cents % 100:02d}",
         f"PO-{bought.year % 100:02d}{int(device.model.years_old):02d}",
