@@ -21,6 +21,7 @@ from assetflow.codec.values import (
     to_json,
     to_plain,
 )
+from assetflow.codec.written import write_instant
 
 __all__ = [
     "Column",
@@ -36,4 +37,5 @@ __all__ = [
     "read_instant",
     "to_json",
     "to_plain",
+    "write_instant",
 ]

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache, partial
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from assetflow.codec.columns import Column, ColumnType
-from assetflow.codec.text import Tally, clean_text, encodable, encode_plain
-from assetflow.codec.values import (
-    INT64,
-    Wrong,
-    from_plain,
-    is_enum,
-    read_date,
-    read_instant,
-    to_plain,
-    whole,
-)
+from assetflow.codec.text import Tally, clean_text, encode_plain
+from assetflow.codec.values import Wrong, from_plain, is_enum, to_plain, whole
+from assetflow.codec.written import Unusual, write_changed, write_plain, write_record
 from assetflow.errors import AssetflowError, InvalidValue, StoreDamaged
 from assetflow.model.fields import Record
 from assetflow.model.money import Money
@@ -35,7 +26,8 @@ else:
 __all__ = ["RowCodec", "Stored"]
 
 Row = tuple[Any, ...]
-Convert = Callable[[Any], Any]
+
+_UNREADABLE = (ValueError, TypeError, KeyError, AssetflowError, msgspec.MsgspecError)
 
 
 class Stored(Protocol):
@@ -57,16 +49,12 @@ class Stored(Protocol):
         ...
 
 
-class _Unusual(Exception):  # a signal between the two ways, never seen outside
-    """The quick way met something that the careful way must look at."""
-
-
 class RowCodec(Generic[R]):
     """Records of one kind to rows of plain values and back. Made once, used from any thread.
 
-    The quick way takes what is nearly always there: exact types, clean text of ordinary length.
-    Whatever else it meets goes the careful way, column by column, which takes it, cleans it, or
-    says what is wrong.
+    The quick way is a function written for the kind. It takes what is nearly always there, exact
+    types and clean text of allowed length; whatever else it meets goes the careful way, column by
+    column, which takes it, cleans it, or says what is wrong.
 
     Args:
         kind: The kind.
@@ -74,40 +62,15 @@ class RowCodec(Generic[R]):
 
     def __init__(self, kind: Stored) -> None:
         self.kind = kind
-        columns = kind.columns
-        words = [c for c in columns if is_enum(c.python) and not c.nullable]
-        texts = [(i, c) for i, c in enumerate(columns) if c.python is str]
-        self._get = _getter([f"{c.field}._value_" if c in words else c.field for c in columns])
-        self._fields = _getter([c.field for c in columns])
-        self._needed = _picker([i for i, c in texts if not c.nullable])
-        self._optional = _picker([i for i, c in texts if c.nullable])
-        self._limits = [(i, c.length) for i, c in texts if c.length is not None]
-        self._shortest = min((n for _, n in self._limits), default=INT64)
-        self._words = _getter([c.field for c in words])
-        self._word_types = tuple(c.python for c in words)
-        quick = [(i, c.nullable, _QUICK[c.type]) for i, c in enumerate(columns) if c.type in _QUICK]
-        self._always = [(i, convert) for i, nullable, convert in quick if not nullable]
-        self._known = [(i, convert) for i, nullable, convert in quick if nullable]
-        self._known += [
-            (i, _word) for i, c in enumerate(columns) if is_enum(c.python) and c.nullable
-        ]
-        self._prepare_reading(columns)
-
-    def _prepare_reading(self, columns: tuple[Column, ...]) -> None:
-        record = self.kind.record
-        self._new: Callable[[type], Any] = object.__new__
-        readers = [(i, _reader(self.kind.name, c)) for i, c in enumerate(columns)]
-        self._reads = [(i, convert) for i, convert in readers if convert is not None]
-        self._monies = [i for i, c in enumerate(columns) if c.type is ColumnType.MINOR]
-        # A row was a record once, so its validators have run: the slots are set directly, which
-        # costs half of calling the class.
-        self._slots: list[tuple[int, Callable[[Any, Any], None]]] = [
-            (i, getattr(record, c.field).__set__)
-            for i, c in enumerate(columns)
-            if c.type is not ColumnType.CURRENCY
-        ]
-
-    # --- to rows ---
+        name, columns = kind.name, kind.columns
+        self._json_readers = {
+            c.field: _json_reader(f"{name}.{c.field}", c.python)
+            for c in columns
+            if c.type is ColumnType.JSON
+        }
+        self._quick = write_plain(name, columns)
+        self._read = write_record(name, kind.record, columns, self._json_readers)
+        self._changed = write_changed(name, columns)
 
     def plain(self, record: R, tally: Tally | None = None) -> Row:
         """The record's plain values in column order.
@@ -120,34 +83,12 @@ class RowCodec(Generic[R]):
             InvalidValue: a value of the wrong type, a text that is too long, a number beyond 64
                 bits. Names kind and field, never the value.
         """
-        try:
-            return self._quick(record)
-        except (_Unusual, AttributeError, TypeError, ValueError, OverflowError):
-            return self._careful(record, tally)
-
-    def _quick(self, record: R) -> Row:
-        row = list(self._get(record))
-        texts = [*self._needed(row), *[t for t in self._optional(row) if t is not None]]
-        joined = "".join(texts)
-        if "\0" in joined or not (joined.isascii() or encodable(joined)):
-            raise _Unusual
-        if texts and max(map(len, texts)) > self._shortest:
-            self._measure(row)
-        if tuple(map(type, self._words(record))) != self._word_types:
-            raise _Unusual
-        for i, convert in self._always:
-            row[i] = convert(row[i])
-        for i, convert in self._known:
-            value = row[i]
-            if value is not None:
-                row[i] = convert(value)
-        return tuple(row)
-
-    def _measure(self, row: list[Any]) -> None:
-        for i, most in self._limits:
-            text = row[i]
-            if text is not None and len(text) > most:
-                raise _Unusual
+        if type(record) is self.kind.record:
+            try:
+                return self._quick(record)
+            except (Unusual, InvalidValue, OverflowError):
+                pass
+        return self._careful(record, tally)
 
     def _careful(self, record: R, tally: Tally | None) -> Row:
         if type(record) is not self.kind.record:
@@ -176,10 +117,7 @@ class RowCodec(Generic[R]):
 
     def changed(self, before: R, after: R) -> list[int]:
         """Positions of the columns in which two records differ."""
-        pairs = zip(self._fields(before), self._fields(after), strict=True)
-        return [i for i, (old, new) in enumerate(pairs) if old is not new and old != new]
-
-    # --- from rows ---
+        return self._changed(before, after)
 
     def record(self, row: Sequence[Any]) -> R:
         """The record that a row holds.
@@ -190,106 +128,30 @@ class RowCodec(Generic[R]):
         Raises:
             StoreDamaged: a value that no record has. Names kind and field, never the value.
         """
-        values = list(row)
         try:
-            for i, convert in self._reads:
-                value = values[i]
-                if value is not None:
-                    values[i] = convert(value)
-            for i in self._monies:
-                if values[i] is not None:
-                    values[i] = Money(values[i], values[i + 1])
-        except (ValueError, TypeError, KeyError, AssetflowError):
-            self._damaged(row)
-        made = self._new(self.kind.record)
-        for i, put in self._slots:
-            put(made, values[i])
-        return made  # type: ignore[no-any-return]  # of the kind's own class
+            made: R = self._read(row)
+        except _UNREADABLE:
+            pass
+        else:
+            return made
+        raise self._damaged(row)
 
-    def _damaged(self, row: Sequence[Any]) -> NoReturn:
-        field = "an amount"
-        for i, convert in self._reads:
+    def _damaged(self, row: Sequence[Any]) -> StoreDamaged:
+        """Name the field at fault, found by reading each alone."""
+        field = "its width"
+        for i, column in enumerate(self.kind.columns[: len(row)]):
+            if column.type is ColumnType.CURRENCY:
+                continue
+            width = 2 if column.type is ColumnType.MINOR else 1
+            some = self.kind.columns[i : i + width]
+            read = write_record(self.kind.name, self.kind.record, some, self._json_readers)
             try:
-                if row[i] is not None:
-                    convert(row[i])
-            except (ValueError, TypeError, KeyError, AssetflowError):
-                field = self.kind.columns[i].field
+                read(row[i : i + width])
+            except _UNREADABLE:
+                field = column.field
                 break
         msg = f"a row of {self.kind.name} holds what no record can hold, in {field}"
-        raise StoreDamaged(msg, kind=self.kind.name, field=field) from None
-
-
-def _getter(paths: Sequence[str]) -> Callable[[Any], Row]:
-    """Several attributes as a tuple, also when they are none or one."""
-    if not paths:
-        return lambda _: ()
-    get = attrgetter(*paths)
-    return get if len(paths) > 1 else lambda value: (get(value),)
-
-
-def _picker(positions: Sequence[int]) -> Callable[[Sequence[Any]], Row]:
-    """Several items as a tuple, also when they are none or one."""
-    if not positions:
-        return lambda _: ()
-    pick = itemgetter(*positions)
-    return pick if len(positions) > 1 else lambda row: (pick(row),)
-
-
-# --- the quick way: exact types only ---------------------------------------------------------
-
-
-def _quick_date(value: Any) -> str:
-    if type(value) is not date:
-        raise _Unusual
-    return value.isoformat()
-
-
-def _quick_instant(value: Any) -> str:
-    if type(value) is not datetime:
-        raise _Unusual
-    if value.tzinfo is UTC:
-        return f"{value.isoformat(timespec='microseconds')[:26]}Z"
-    return instant_text(value)
-
-
-def _quick_flag(value: Any) -> int:
-    if type(value) is not bool:
-        raise _Unusual
-    return int(value)
-
-
-def _quick_bytes(value: Any) -> bytes:
-    if type(value) is not bytes:
-        raise _Unusual
-    return value
-
-
-def _quick_json(value: Any) -> str:
-    if type(value) is not tuple:
-        raise _Unusual
-    if not value:
-        return "[]"
-    tally = Tally()
-    text = encode_plain(to_plain(value), tally).decode()
-    if tally.count:
-        raise _Unusual
-    return text
-
-
-def _word(member: Any) -> Any:
-    return member._value_  # the plain attribute behind the slow `value`
-
-
-_QUICK: Mapping[ColumnType, Convert] = {
-    ColumnType.INSTANT: _quick_instant,
-    ColumnType.DATE: _quick_date,
-    ColumnType.INTEGER: whole,
-    ColumnType.FLAG: _quick_flag,
-    ColumnType.MINOR: attrgetter("minor"),
-    ColumnType.CURRENCY: attrgetter("currency"),
-    ColumnType.JSON: _quick_json,
-    ColumnType.BYTES: _quick_bytes,
-}
+        return StoreDamaged(msg, kind=self.kind.name, field=field)
 
 
 # --- the careful way: every column explains itself ---------------------------------------------
@@ -365,32 +227,13 @@ _CAREFUL: Mapping[ColumnType, Callable[[Column, Any, Tally | None], Any]] = {
 }
 
 
-# --- reading ---------------------------------------------------------------------------------
+# --- reading JSON columns ------------------------------------------------------------------
 
 
-def _reader(kind: str, column: Column) -> Convert | None:
-    """What turns a column's plain value into the field's; ``None`` where they are the same."""
-    if is_enum(column.python):
-        members = {m.value: m for m in column.python}
-        return members.__getitem__
-    match column.type:
-        case ColumnType.INSTANT:
-            return read_instant
-        case ColumnType.DATE:
-            return read_date
-        case ColumnType.FLAG:
-            return {0: False, 1: True}.__getitem__
-        case ColumnType.JSON:
-            return _json_reader(f"{kind}.{column.field}", column.python)
-        case _:
-            return None
-
-
-def _json_reader(what: str, cls: Any) -> Convert:
+def _json_reader(what: str, cls: Any) -> Callable[[str], Any]:
     # The values are frozen and few of them differ, so what was read once may be given again.
     # They are journalled fields, never personal, so nothing outlives an erasure here.
-    read = lru_cache(maxsize=1024)(partial(_read_json, what, cls))
-    return lambda text: () if text == "[]" else read(text)
+    return lru_cache(maxsize=1024)(partial(_read_json, what, cls))
 
 
 def _read_json(what: str, cls: Any, text: str) -> Any:

@@ -1,8 +1,10 @@
 """Identifiers: opaque text, made by the client, sortable by the time they were made."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NewType
+
+from assetflow.errors import InvalidValue
 
 __all__ = [
     "ActorId",
@@ -17,6 +19,9 @@ __all__ = [
     "RunId",
     "uuid7",
 ]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 DistrictId = NewType("DistrictId", str)
 """A district's id, chosen by its people: lower-case letters, digits and hyphens, such as ``lincoln``."""
@@ -50,8 +55,15 @@ def uuid7(at: datetime, entropy: bytes) -> str:
 
     Returns:
         36 characters, lower case.
+
+    Raises:
+        InvalidValue: a time without a zone or before 1970, or too few bytes.
     """
-    milliseconds = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
+    if at.tzinfo is None or at < _EPOCH or len(entropy) < 10:
+        msg = "an id needs a time since 1970 with its zone, and ten random bytes"
+        raise InvalidValue(msg)
+    # Whole division: a float of seconds may fall a millisecond short.
+    milliseconds = (at - _EPOCH) // _MILLISECOND
     noise = int.from_bytes(entropy[:10], "big")
     value = (milliseconds << 80) | (0x7 << 76) | (((noise >> 62) & 0xFFF) << 64)
     value |= (0b10 << 62) | (noise & 0x3FFF_FFFF_FFFF_FFFF)

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Self
+from decimal import Decimal
+from typing import Any, Self
 
 from attrs import field, frozen
-from attrs.validators import instance_of, matches_re
 
 from assetflow.errors import InvalidValue
 
@@ -14,17 +13,24 @@ __all__ = ["Money", "usd"]
 
 # ISO 4217 currencies whose minor unit is not a hundredth; the rest have two digits.
 _DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
-_PLAIN = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?|[+-]?\d+(\.\d+)?")
+_PLAIN = re.compile(r"([+-]?)(?:\$ ?)?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?")
+_CODE = re.compile(r"[A-Z]{3}")
 _INT64 = 2**63 - 1
 
 
-def _whole(_: object, __: object, value: object) -> None:
+def _whole(_: object, __: object, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         msg = f"money is counted in whole minor units, not in {type(value).__name__}"
         raise InvalidValue(msg, hint='Use Money.parse("299.95", "USD") or Money(29995, "USD").')
     if abs(value) > _INT64:
         msg = "an amount beyond 64 bits"
         raise InvalidValue(msg)
+
+
+def _code(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        msg = "a currency is three capital letters"
+        raise InvalidValue(msg, hint="USD")
 
 
 @frozen(order=False)
@@ -36,12 +42,16 @@ class Money:
 
     minor: int = field(validator=_whole)
     """Minor units: cents for USD. May be negative."""
-    currency: str = field(default="USD", validator=[instance_of(str), matches_re(r"[A-Z]{3}")])
+    currency: str = field(default="USD", validator=_code)
     """ISO 4217 code."""
 
     @classmethod
-    def parse(cls, text: str, currency: str = "USD") -> Self:
+    def parse(cls, text: object, currency: str = "USD") -> Self:
         """Read ``299.95``, ``$1,299.95`` or ``-12``.
+
+        Args:
+            text: Text alone: a float has already lost cents.
+            currency: ISO 4217 code.
 
         Raises:
             InvalidValue: not a plain amount, or more digits than the currency has.
@@ -49,19 +59,19 @@ class Money:
         if not isinstance(text, str):
             msg = f"an amount is text or whole minor units, not {type(text).__name__}"
             raise InvalidValue(msg, hint='Money.parse("299.95", "USD")')
-        bare = text.strip().replace("$", "", 1).strip()
-        if not bare.isascii() or not _PLAIN.fullmatch(bare):
+        found = _PLAIN.fullmatch(text.strip())
+        if found is None:
             msg = "not a plain amount of money"
             raise InvalidValue(msg, hint="Write digits, at most one point, commas only between thousands.")
+        sign, whole, fraction = found[1], found[2].replace(",", ""), found[3] or ""
         digits = _DIGITS.get(currency, 2)
-        try:
-            scaled = Decimal(bare.replace(",", "")).scaleb(digits)
-        except InvalidOperation:  # pragma: no cover  # beyond Decimal's own exponent limits
-            scaled = Decimal("0.5")
-        if scaled != scaled.to_integral_value():
+        if fraction[digits:].strip("0"):
             msg = f"{currency} has {digits} digits after the point"
             raise InvalidValue(msg)
-        return cls(int(scaled), currency)
+        if len(whole) > 20:  # beyond 64 bits, and int() itself refuses what is very long
+            whole = whole.lstrip("0")[:21]
+        minor = int(f"0{whole}{fraction[:digits].ljust(digits, '0')}")
+        return cls(-minor if sign == "-" else minor, currency)
 
     def _same(self, other: "Money") -> None:
         if self.currency != other.currency:
@@ -80,7 +90,7 @@ class Money:
         return Money(-self.minor, self.currency)
 
     def __mul__(self, count: int) -> "Money":
-        if not isinstance(count, int) or isinstance(count, bool):
+        if isinstance(count, bool) or not isinstance(count, int):
             msg = "money is multiplied by whole counts; split it with `split`"
             raise InvalidValue(msg)
         return Money(self.minor * count, self.currency)

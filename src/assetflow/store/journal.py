@@ -39,15 +39,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from attrs import frozen
 
-from assetflow.codec import Tally, clean_text, encode_plain, from_plain, read_instant, to_plain
+from assetflow.codec import (
+    Tally,
+    clean_text,
+    encode_plain,
+    from_plain,
+    read_instant,
+    to_plain,
+    write_instant,
+)
 from assetflow.errors import InvalidValue, JournalBroken, SchemaTooNew
-from assetflow.model import EVENT_TYPES, Role, Stamp
-from assetflow.model.query import instant_text
+from assetflow.model import EVENT_TYPES, Stamp
 from assetflow.store.ports import Head, StoredEvent
-from assetflow.store.schema import JOURNAL, Kind, check_district, kind_of
+from assetflow.store.schema import JOURNAL, Kind, Told, check_district, kind_of
 
 if TYPE_CHECKING:
-
     from assetflow.model import Event, Record
     from assetflow.store.ports import Entry, Put, ReadTransaction
 
@@ -157,7 +163,7 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
     if EVENT_TYPES.get(event.TYPE) is not type(event):
         msg = f"{type(event).__name__} is not an event that the journal knows"
         raise InvalidValue(msg)
-    recorded_at = instant_text(stamp.recorded_at)
+    recorded_at = write_instant(stamp.recorded_at)
     written, changes = [], []
     for put in entry.puts:
         row, change = _put(put, tally)
@@ -172,7 +178,7 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
             "recorded_at": recorded_at,
             "effective_at": None
             if stamp.effective_at is None
-            else instant_text(stamp.effective_at),
+            else write_instant(stamp.effective_at),
             "actor": stamp.actor_id,
             "reason": stamp.reason,
             "note": stamp.note_id,
@@ -222,66 +228,76 @@ def _short(column: str, text: str) -> str:
 
 
 def _put(put: Put, tally: Tally | None) -> tuple[Written, dict[str, Any] | None]:
-    after, before = put.after, put.before
+    after = put.after
     kind = kind_of(after)
     row = kind.codec.plain(after, tally)
     key = kind.pick_key(row)
+    before = put.before
     if before is None:
-        changed: Iterable[int] = range(len(row))
-        guard = None
-    else:
-        _follows(kind, key, put)
-        guard = kind.guard_of(before)
-        changed = kind.codec.changed(before, after)
-    change = _change(kind, key, row, put, changed) if kind.journalled else None
-    return Written(kind, key, row, guard), change
+        change = _inserted(kind, key, row, put) if kind.journalled else None
+        return Written(kind, key, row, None), change
+    _follows(kind, before, after)
+    change = _replaced(kind, key, row, put, before) if kind.journalled else None
+    return Written(kind, key, row, kind.guard_of(before)), change
 
 
-def _follows(kind: Kind, key: Row, put: Put) -> None:
+def _follows(kind: Kind, before: Record, after: Record) -> None:
     """Check that *after* is the next version of the same record."""
-    before, after = put.before, put.after
-    if type(before) is not kind.record or kind.key_of(before) != key:
+    if type(before) is not kind.record or kind.get_key(before) != kind.get_key(after):
         msg = f"a {kind.name} is replaced by one with the same key"
         raise InvalidValue(msg, kind=kind.name)
-    if kind.versioned and getattr(after, "version") != getattr(before, "version") + 1:  # noqa: B009
+    if kind.versioned and after.version != before.version + 1:  # type: ignore[attr-defined]
         msg = f"the version of a {kind.name} grows by one with each change"
-        raise InvalidValue(
-            msg, hint="evolve(record, ..., version=record.version + 1)", kind=kind.name
-        )
+        hint = "evolve(record, ..., version=record.version + 1)"
+        raise InvalidValue(msg, hint=hint, kind=kind.name)
 
 
-def _change(
-    kind: Kind, key: Row, row: Row, put: Put, changed: Iterable[int]
-) -> dict[str, Any] | None:
-    """What the body says of a record: journalled columns that changed, and marks."""
-    columns, before = kind.columns, put.before
-    values: dict[str, Any] = {}
-    marks: dict[str, str | None] = {}
-    secret = getattr(put.after, "mark_key", None) or put.mark_key
-    for i in changed:
-        column = columns[i]
-        if column.role is Role.JOURNALLED:
-            if column.field in kind.key:
-                continue
-            old = None if before is None else kind.codec.plain_at(before, i)
-            if old != row[i]:
-                values[column.name] = row[i]
-        elif column.role is Role.PERSONAL:
-            old = None if before is None else kind.codec.plain_at(before, i)
-            if old != row[i]:
-                own = column.field == "mark_key"
-                marks[column.name] = (
-                    None if own or not secret else mark(secret, kind.name, key, column.name, row[i])
-                )
-    if before is not None and not values and not marks:
-        return None
-    change: dict[str, Any] = {"kind": kind.name, "key": key}
-    if before is None:
-        change["new"] = True
-    change["set"] = values
+def _inserted(kind: Kind, key: Row, row: Row, put: Put) -> dict[str, Any]:
+    """What the body says of a new record: everything known that may stand there."""
+    told = [t for t in kind.told if row[t.position] is not None]
+    change = {
+        "kind": kind.name,
+        "key": key,
+        "new": True,
+        "set": {t.name: row[t.position] for t in told if not t.personal},
+    }
+    marks = _marks(kind, key, row, put, [t for t in told if t.personal])
     if marks:
         change["personal"] = marks
     return change
+
+
+def _replaced(kind: Kind, key: Row, row: Row, put: Put, before: Record) -> dict[str, Any] | None:
+    """What the body says of a record that was there: what became different."""
+    told = []
+    for i in kind.codec.changed(before, put.after):
+        column = kind.told_at.get(i)
+        # Records may differ where their rows do not: in text that was cleaned, in one half of money.
+        if column is not None and (column.sure or kind.codec.plain_at(before, i) != row[i]):
+            told.append(column)
+    if not told:
+        return None
+    change = {
+        "kind": kind.name,
+        "key": key,
+        "set": {t.name: row[t.position] for t in told if not t.personal},
+    }
+    marks = _marks(kind, key, row, put, [t for t in told if t.personal])
+    if marks:
+        change["personal"] = marks
+    return change
+
+
+def _marks(kind: Kind, key: Row, row: Row, put: Put, told: Sequence[Told]) -> dict[str, str | None]:
+    if not told:
+        return {}
+    secret = getattr(put.after, "mark_key", None) or put.mark_key
+    return {
+        t.name: mark(secret, kind.name, key, t.name, row[t.position])
+        if secret and not t.secret
+        else None
+        for t in told
+    }
 
 
 def _remove(record: Record) -> Removed:

@@ -150,11 +150,18 @@ class ReadTransaction(Protocol):
         ...
 
     def get_many(self, kind: type[R], keys: Sequence[Key]) -> dict[Key, R]:
-        """The records with those keys; keys without a record are left out. Any number of keys."""
+        """The records with those keys; keys without a record are left out. Any number of keys.
+
+        The result has the keys as they were given.
+        """
         ...
 
     def find(self, query: Query[R]) -> Iterator[R]:
-        """The records that a query selects, in its order."""
+        """The records that a query selects, in its order.
+
+        Nothing is fetched before the first is asked for. Read to the end before writing: whether
+        an iterator shows what is written while it is open is not said.
+        """
         ...
 
     def values(self, query: Query[Any], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -285,7 +292,11 @@ class Store(Protocol):
 
 
 class CommitHook(Protocol):
-    """Told after each commit of a write transaction."""
+    """Told after each commit that wrote something.
+
+    What it raises is logged and goes no further: the commit has happened
+    (`assetflow.store.hooks.tell`).
+    """
 
     def __call__(self, district: DistrictId, head: Head, counts: Mapping[str, int], /) -> None:
         """Be told.

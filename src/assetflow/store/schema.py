@@ -8,25 +8,25 @@ that nothing personal can enter the journal by being forgotten.
 
 from __future__ import annotations
 
-import enum
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import attrs
 from attrs import field, frozen
 
 from assetflow.codec import Column, ColumnType, RowCodec
+from assetflow.codec.values import is_enum
 from assetflow.errors import InvalidValue
 from assetflow.model import RECORDS, Money, Record, Role
 from assetflow.model.fields import role_of
 
-__all__ = ["JOURNAL", "KINDS", "Column", "ColumnType", "Kind", "check_district", "kind_of"]
+__all__ = ["JOURNAL", "KINDS", "Column", "ColumnType", "Kind", "Told", "check_district", "kind_of"]
 
 Row = tuple[Any, ...]
 
@@ -52,6 +52,7 @@ _LENGTHS = {
     ("run_page", "shard"): _VENDOR_ID,
     ("staged_record", "observed"): _UNLIMITED,
 }
+_SURE = {ColumnType.INTEGER, ColumnType.DATE, ColumnType.FLAG}
 _PLAIN_TYPES: Mapping[Any, ColumnType] = {
     str: ColumnType.TEXT,
     bool: ColumnType.FLAG,
@@ -60,6 +61,21 @@ _PLAIN_TYPES: Mapping[Any, ColumnType] = {
     date: ColumnType.DATE,
     datetime: ColumnType.INSTANT,
 }
+
+
+class Told(NamedTuple):
+    """A column of which the journal speaks."""
+
+    position: int
+    """Its place in a row."""
+    name: str
+    """Its name."""
+    personal: bool
+    """Whether it is named without its value."""
+    secret: bool
+    """Whether it is the key of the marks, which has no mark itself."""
+    sure: bool
+    """Whether two values that differ are kept differently too; text may be cleaned into one."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -152,6 +168,31 @@ class Kind:
             return lambda row: (row[first],)
         return itemgetter(*at)
 
+    @cached_property
+    def get_key(self) -> Callable[[Record], Row]:
+        """Gets the key of a record, as the record holds it."""
+        return _getter(self.key)
+
+    @cached_property
+    def told(self) -> tuple[Told, ...]:
+        """What the journal says of a record beside its key: journalled and personal columns."""
+        return tuple(
+            Told(
+                i,
+                c.name,
+                c.role is Role.PERSONAL,
+                c.field == "mark_key",
+                c.type in _SURE or is_enum(c.python),
+            )
+            for i, c in enumerate(self.columns)
+            if c.role in (Role.JOURNALLED, Role.PERSONAL) and c.field not in self.key
+        )
+
+    @cached_property
+    def told_at(self) -> Mapping[int, Told]:
+        """The same by position."""
+        return MappingProxyType({t.position: t for t in self.told})
+
     def key_of(self, record: Record) -> Row:
         """A record's key in plain form, its texts cleaned.
 
@@ -160,9 +201,17 @@ class Kind:
         """
         return tuple(self.codec.plain_at(record, self.positions[name]) for name in self.key)
 
-    def guard_of(self, record: Record) -> Row:
-        """What the ``guard`` columns hold in a record that was read."""
-        return tuple(self.codec.plain_at(record, self.positions[name]) for name in self.guard)
+    @cached_property
+    def guard_of(self) -> Callable[[Record], Row]:
+        """Gets what the ``guard`` columns hold in a record that was read: text and numbers."""
+        return _getter(self.guard)
+
+
+def _getter(names: Sequence[str]) -> Callable[[Any], Row]:
+    """Several attributes as a tuple, also when they are none or one."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return (lambda r: (getattr(r, names[0]),)) if names else lambda _: ()
 
 
 # --- deriving ------------------------------------------------------------------------------
@@ -188,7 +237,7 @@ def _unwrap(annotation: Any) -> tuple[Any, bool]:
 def _type_of(python: Any) -> ColumnType | None:
     if get_origin(python) is tuple:
         return ColumnType.JSON
-    if isinstance(python, type) and issubclass(python, enum.Enum):
+    if is_enum(python):
         return ColumnType.TEXT
     return _PLAIN_TYPES.get(python)
 
@@ -283,11 +332,14 @@ def _check(kind: Kind) -> None:
         for name in names:
             kind.column(name)
     journalled = [c for c in kind.columns if c.role is Role.JOURNALLED]
+    if journalled and any(kind.column(n).role is not Role.JOURNALLED for n in kind.key):
+        msg = f"{kind.name} is journalled, so its whole key must be"
+        raise TypeError(msg)
     if any(c.type is ColumnType.BYTES for c in journalled):
         msg = f"{kind.name} journals bytes, which JSON cannot hold"
         raise TypeError(msg)
-    if "version" not in kind.by_name and any(c.nullable for c in journalled):
-        msg = f"{kind.name} needs a version: a journalled column of it may be unknown"
+    if not kind.versioned and any(c.nullable or c.python is not str for c in journalled):
+        msg = f"{kind.name} needs a version: not every journalled column is text that is known"
         raise TypeError(msg)
 
 
