@@ -232,7 +232,7 @@ class Claims:
             source=self.source,
             authority=act.policy.authority,
             model_id=model.id if model else None,
-            site_id=self._site(observed),
+            site_id=self.site_of(observed),
         )
         device = with_model(verdicts.apply(blank), model)
         link = DeviceLink(source=self.source, source_id=observed.source_id, device_id=device.id)
@@ -264,7 +264,7 @@ class Claims:
             source=self.source,
             authority=act.policy.authority,
             model_id=model.id if model else None,
-            site_id=self._site(observed),
+            site_id=self.site_of(observed),
         )
         after = held
         if verdicts.taken:
@@ -326,7 +326,7 @@ class Claims:
             return None
         return self.models.get(fold_name(device.model))
 
-    def _site(self, observed: ObservedDevice) -> PlaceId | None:
+    def site_of(self, observed: ObservedDevice) -> PlaceId | None:
         """The site that a claim's org unit, or the nearest one above it, stands for."""
         if observed.org_unit_id in self.places:
             return self.places[observed.org_unit_id]

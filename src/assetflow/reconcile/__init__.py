@@ -9,6 +9,7 @@ from assetflow.reconcile.diff import (
     facts_of,
     observed_array,
     observed_from_array,
+    observed_from_facts,
 )
 from assetflow.reconcile.match import DeviceIndex, IndexedDevice, Match
 
@@ -24,5 +25,6 @@ __all__ = [
     "facts_of",
     "observed_array",
     "observed_from_array",
+    "observed_from_facts",
     "weigh",
 ]

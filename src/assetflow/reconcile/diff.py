@@ -21,6 +21,7 @@ __all__ = [
     "facts_of",
     "observed_array",
     "observed_from_array",
+    "observed_from_facts",
 ]
 
 _FLEETING = frozenset({"recent_user"})
@@ -70,6 +71,14 @@ def observed_from_array(text: str) -> ObservedDevice:
     """The claim that [`observed_array`][assetflow.reconcile.observed_array] kept."""
     pairs = zip(_array.decode(text), _ATTRIBUTES, strict=True)
     return ObservedDevice(*(_restore(value, attribute) for value, attribute in pairs))
+
+
+def observed_from_facts(source_id: str, facts: dict[str, Any]) -> ObservedDevice:
+    """The tracked part of a claim, from the facts that an observation keeps."""
+    values = {"source_id": source_id, **facts}
+    return ObservedDevice(
+        **{a.name: _restore(values[a.name], a) for a in _ATTRIBUTES if a.name in values}
+    )
 
 
 def _restore(value: str | int | None, attribute: "attrs.Attribute[Any]") -> Any:

@@ -1,0 +1,32 @@
+"""The one object that a script holds: [`assetflow.open`][assetflow.open] makes it.
+
+It binds a store, a district, an actor, a clock and a policy, and contains no rule.
+"""
+
+from assetflow.district.custody import CustodyDesk
+from assetflow.district.devices import Devices
+from assetflow.district.district import District
+from assetflow.district.imports import Imports
+from assetflow.district.journal import Journal
+from assetflow.district.opening import open_district
+from assetflow.district.pager import Pager
+from assetflow.district.people import People
+from assetflow.district.places import Places
+from assetflow.district.policy import Policy
+from assetflow.district.runs import Runs
+from assetflow.district.session import Session
+
+__all__ = [
+    "CustodyDesk",
+    "Devices",
+    "District",
+    "Imports",
+    "Journal",
+    "Pager",
+    "People",
+    "Places",
+    "Policy",
+    "Runs",
+    "Session",
+    "open_district",
+]

@@ -1,0 +1,160 @@
+"""The one object that a script holds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from assetflow.district.custody import CustodyDesk
+from assetflow.district.devices import Devices
+from assetflow.district.imports import Imports
+from assetflow.district.journal import Journal
+from assetflow.district.people import People
+from assetflow.district.places import Places
+from assetflow.district.policy import Policy
+from assetflow.district.runs import Runs
+from assetflow.exchange.drift import Drift, drift
+from assetflow.exchange.pull import pull_devices
+from assetflow.model import FIGURES
+from assetflow.workflows.attention import attention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+
+    from assetflow.connectors.spec import Connector
+    from assetflow.district.session import Session
+    from assetflow.exchange.report import OnProgress, PullReport
+    from assetflow.model import Aggregate, DistrictId
+    from assetflow.store.ports import Store
+    from assetflow.workflows.attention import AttentionItem
+
+__all__ = ["District"]
+
+T = TypeVar("T")
+
+
+class District:
+    """A district, open in a store. Made by [`assetflow.open`][assetflow.open].
+
+    It may be used from several threads; each act is a transaction of its own. Two districts, or
+    one district opened twice, share nothing in this process.
+    """
+
+    def __init__(self, session: Session, *, owns_store: bool) -> None:
+        self._session = session
+        self._owns_store = owns_store
+        self.devices = Devices(session)
+        """Find, register and edit devices."""
+        self.people = People(session)
+        """Find, register and change people."""
+        self.places = Places(session)
+        """Sites, rooms and carts."""
+        self.custody = CustodyDesk(session)
+        """Check out, check in, transfer."""
+        self.imports = Imports(session)
+        """Inventories, people and rosters from files."""
+        self.runs = Runs(session)
+        """What each pull did."""
+        self.journal = Journal(session)
+        """The proof of everything that happened."""
+        self.policy = Policy(session)
+        """The district's settings."""
+
+    @property
+    def id(self) -> DistrictId:
+        """The district's id."""
+        return self._session.district
+
+    @property
+    def store(self) -> Store:
+        """The store, for what the facade does not offer."""
+        return self._session.store
+
+    def pull(
+        self,
+        connector: Connector,
+        *,
+        workers: int = 4,
+        max_change_percent: int | None = None,
+        max_absent_percent: int | None = None,
+        max_new_percent: int = 50,
+        on_progress: OnProgress | None = None,
+    ) -> PullReport:
+        """Read all devices of a source and bring the records up to date; safe to kill and to repeat.
+
+        Args:
+            connector: The source.
+            workers: Listings read at once.
+            max_change_percent: Instead of the policy's: how much of the known fleet may change.
+            max_absent_percent: Instead of the policy's: how much of it may be gone.
+            max_new_percent: How many new records, against the known ones, a run may bring.
+            on_progress: Told at each step.
+
+        Raises:
+            ConnectorError: the source could not be read to its end; the next pull goes on from there.
+            IncompleteListing: fewer records than the source counts; absence was not judged.
+            ChangeGuardTripped: too much would change; none of it was applied.
+            TooManyProblems: too many records could not be read.
+            RunInProgress: another process pulls from this source.
+        """
+        return pull_devices(
+            self._session.store,
+            self.id,
+            connector,
+            acting=self._session.acting,
+            workers=workers,
+            max_change_percent=max_change_percent,
+            max_absent_percent=max_absent_percent,
+            max_new_percent=max_new_percent,
+            on_progress=on_progress,
+        )
+
+    def drift(self, source: str) -> Iterator[Drift]:
+        """Where a source and the district differ now, field by field, personal values left out."""
+        with self._session.read() as tx:
+            yield from drift(tx, source, policy=self._session.policy())
+
+    def attention(
+        self, *, on: date | None = None, kinds: Sequence[str] | None = None
+    ) -> list[AttentionItem]:
+        """What needs a person on a day; today when not given. The most urgent first.
+
+        Args:
+            on: The day.
+            kinds: Only items of these kinds.
+        """
+        with self._session.read() as tx:
+            return attention(tx, on or self._session.clock().date(), kinds=kinds)
+
+    def figures(self, figure: str | Aggregate[Any]) -> list[dict[str, Any]]:
+        """The rows of a shipped figure, by name, or of an aggregate of one's own.
+
+        Raises:
+            KeyError: no figure has that name; `assetflow.model.FIGURES` has the names.
+        """
+        aggregate = FIGURES[figure] if isinstance(figure, str) else figure
+        with self._session.read() as tx:
+            return tx.aggregate(aggregate)
+
+    def acting_as(self, actor: str) -> District:
+        """The same district for another actor: for a portal whose users share one store."""
+        return District(self._session.same_for(actor=actor), owns_store=False)
+
+    async def run(self, work: Callable[[District], T]) -> T:
+        """Do some work in a thread, for an async host: ``await district.run(lambda d: ...)``."""
+        return await asyncio.to_thread(work, self)
+
+    def close(self) -> None:
+        """Let go of the store, when this district opened it."""
+        if self._owns_store:
+            self._session.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<district {self.id!r} in {self._session.store.address}>"
