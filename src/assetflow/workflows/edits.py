@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from attrs import evolve, fields
 
 from assetflow.errors import InvalidValue, NotFound
 from assetflow.model import Role
 from assetflow.model.fields import role_of
+from assetflow.workflows.given import word
 
 if TYPE_CHECKING:
     from assetflow.model import Record
@@ -47,11 +49,11 @@ def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]
 
     Args:
         record: The record.
-        changes: Field to new value.
+        changes: Field to new value; one of a closed set of words may be given as its text.
         allowed: Fields that may be set this way.
 
     Raises:
-        InvalidValue: a field that may not be set.
+        InvalidValue: a field that may not be set, or a word that is none of the set.
     """
     unknown = sorted(set(changes) - set(allowed))
     if unknown:
@@ -59,7 +61,24 @@ def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]
             f"a {record.KIND} has no field {', '.join(unknown)} that can be set here",
             hint=f"Fields: {', '.join(sorted(allowed))}.",
         )
-    return evolve(record, **changes)  # type: ignore[misc]  # every record is an attrs class
+    words = _words(type(record))
+    typed = {
+        name: word(words[name], value, f"a {record.KIND}'s {name}") if name in words else value
+        for name, value in changes.items()
+    }
+    return evolve(record, **typed)  # type: ignore[misc]  # every record is an attrs class
+
+
+@cache
+def _words(kind: Any) -> dict[str, type[enum.Enum]]:
+    """Fields that hold one of a closed set of words, which may be given as its text."""
+    kinds = {a.name: get_args(get_args(a.type)[0]) or get_args(a.type) for a in fields(kind)}
+    return {
+        name: found
+        for name, options in kinds.items()
+        for found in options
+        if isinstance(found, type) and issubclass(found, enum.Enum)
+    }
 
 
 def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:
