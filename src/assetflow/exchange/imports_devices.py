@@ -1,0 +1,450 @@
+"""What a row of a device inventory means for the district's devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from assetflow.exchange.imports_cells import BadCell
+from assetflow.exchange.imports_custody import Assignments, Placed
+from assetflow.exchange.imports_fields import CUSTOM
+from assetflow.exchange.imports_match import Findings, MatchedDevice, match_device
+from assetflow.exchange.imports_people_index import PeopleIndex
+from assetflow.exchange.imports_places import PlaceBook, place_text
+from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
+from assetflow.files import Notice
+from assetflow.model import (
+    WHOLE,
+    Device,
+    DeviceId,
+    DeviceModel,
+    F,
+    FundingShare,
+    Lifecycle,
+    ModelId,
+    OpenCustody,
+    Programme,
+    Query,
+    fold_tag,
+)
+from assetflow.reconcile import DeviceIndex, IndexedDevice
+from assetflow.rules.derived import fold_name, funding_state
+from assetflow.workflows.devices import (
+    OUT_OF_SERVICE,
+    edit_device_entry,
+    funding_entry,
+    register_device_entry,
+)
+from assetflow.workflows.models import model_entry, new_model, with_custom
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from assetflow.exchange.imports_sheet import Draft, Sheet
+    from assetflow.model import Record
+    from assetflow.store.ports import Entry, Key, ReadTransaction
+    from assetflow.workflows.acting import Act
+
+__all__ = ["DecidedDevice", "DeviceDesk"]
+
+T = TypeVar("T")
+
+_DIRECT = (
+    "asset_tag", "serial", "lifecycle", "condition", "purchase_cost", "acquired_on", "installed_on",
+    "order_line", "warranty_ends", "auto_update_ends",
+)  # fmt: skip
+_FUNDING = ("fund", "award_number", "programme", "title_holder")
+_ALIKE_NEW = "a serial looks like that of another device (O and 0, I and 1, S and 5, B and 8, Z and 2); it is added as a new one"
+_ALIKE_KEPT = (
+    "a serial differs from the device's in characters that look alike; the device keeps its own"
+)
+_NEW = DeviceId("new")
+_STANDS_IN = "new:"
+
+
+@frozen(kw_only=True)
+class DecidedDevice:
+    """What was decided about a row, and what is needed to write it."""
+
+    row: PlannedRow | None = None
+    """What will be done."""
+    reject: Reject | None = None
+    """Why nothing is."""
+    before: Device | None = field(default=None, repr=False)
+    """The device as it was read."""
+    after: Device | None = field(default=None, repr=False)
+    """The device as it is to be, without its custody; ids of what is not there yet stand in."""
+    share: FundingShare | None = None
+    """What pays for it, when the row says so for the first time."""
+    placed: Placed | None = None
+    """Who has it, when the row says so for the first time."""
+
+
+@define
+class DeviceDesk:
+    """Decides about rows of a device inventory. Reads; writes nothing.
+
+    Made for one plan or one run of applying it. After a transaction that failed it is thrown
+    away, since it may know records that were never written.
+    """
+
+    sheet: Sheet
+    """The file."""
+    match_on: tuple[str, ...]
+    """The fields by which a row finds its device."""
+    places: PlaceBook
+    """Sites and rooms."""
+    notices: list[Notice] = field(factory=list, init=False)
+    """What looks odd."""
+    _index: DeviceIndex = field(factory=DeviceIndex, init=False)
+    _models: dict[str, DeviceModel] = field(factory=dict, init=False)
+    _by_id: dict[ModelId, DeviceModel] = field(factory=dict, init=False)
+    _made: dict[ModelId, DeviceModel] = field(factory=dict, init=False)
+    _shares: dict[DeviceId, list[FundingShare]] = field(factory=dict, init=False)
+    _assignments: Assignments = field(factory=Assignments, init=False)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def load(self, tx: ReadTransaction) -> None:
+        """Read what deciding needs to know of the whole district."""
+        gone = {lifecycle.value for lifecycle in OUT_OF_SERVICE}
+        rows = tx.values(Query(kind=Device), ("id", "serial", "asset_tag", "lifecycle"))
+        self._index = DeviceIndex.of(
+            (IndexedDevice(i, s, t, lc in gone) for i, s, t, lc in rows), ()
+        )
+        self._models = {m.name_key: m for m in tx.find(Query(kind=DeviceModel))}
+        self._by_id = {m.id: m for m in self._models.values()}
+        self.places.load(tx)
+        if self._fills(*_FUNDING):
+            for share in tx.find(Query(kind=FundingShare, where=F.ends_on.is_unknown())):
+                self._shares.setdefault(share.device_id, []).append(share)
+        if self._fills("assigned_to"):
+            self._assignments.load(tx, PeopleIndex.load(tx))
+
+    def _fills(self, *names: str) -> bool:
+        return any(n in self.sheet.by_field or n in self.sheet.defaults for n in names)
+
+    def locks(self, rows: Iterable[PlannedRow]) -> list[tuple[type[Record], Key]]:
+        """What must not move while these rows are written."""
+        ids = [r.subject_id for r in rows if r.subject_id is not None]
+        return [(kind, (i,)) for i in ids for kind in (Device, OpenCustody)]
+
+    # --- deciding ---------------------------------------------------------------------------
+
+    def decide(
+        self, tx: ReadTransaction, drafts: Sequence[Draft], *, at: datetime
+    ) -> list[DecidedDevice]:
+        """What each of these rows means now."""
+        found = [self._match(draft) for draft in drafts]
+        ids = sorted({m.device_id for m in found if isinstance(m, MatchedDevice) and m.device_id})
+        devices = {d.id: d for d in tx.get_many(Device, [(i,) for i in ids]).values()}
+        held = {c.device_id: c for c in tx.get_many(OpenCustody, [(i,) for i in ids]).values()}
+        decided = []
+        for draft, match in zip(drafts, found, strict=True):
+            try:
+                if isinstance(match, Findings):
+                    raise match
+                known = match.device_id
+                before = None if known is None else devices[known]
+                custody = None if known is None else held.get(known)
+                decided.append(self._decide(tx, draft, match, before, custody, at=at))
+            except Findings as wrong:
+                decided.append(DecidedDevice(reject=Reject(draft.line, wrong.findings)))
+        return decided
+
+    def _match(self, draft: Draft) -> MatchedDevice | Findings:
+        try:
+            return match_device(self._index, draft.values, self.match_on, self.sheet.by_field)
+        except Findings as wrong:
+            return wrong
+
+    def _column(self, name: str) -> str | None:
+        return self.sheet.by_field.get(name)
+
+    def _note(self, code: str, message: str, name: str, draft: Draft) -> None:
+        self.notices.append(
+            Notice(code=code, message=message, column=self._column(name), lines=(draft.line,))
+        )
+
+    def _decide(
+        self,
+        tx: ReadTransaction,
+        draft: Draft,
+        match: MatchedDevice,
+        before: Device | None,
+        held: OpenCustody | None,
+        *,
+        at: datetime,
+    ) -> DecidedDevice:
+        said = draft.values
+        values = dict(said) if before is not None else {**self.sheet.defaults, **said}
+        if match.alike:
+            message = _ALIKE_NEW if before is None else _ALIKE_KEPT
+            self._note("serial-looks-alike", message, "serial", draft)
+            if before is not None:
+                del values["serial"]
+        wrong: list[Finding] = []
+        base = before or Device(id=_NEW, lifecycle=Lifecycle.IN_STOCK)
+        after = self._fields(base, values)
+        after = self._referred(draft, after, values, wrong)
+        if not fold_tag(after.asset_tag) and not fold_tag(after.serial):
+            wrong.append(Finding(code="no-key", reason="leaves the device without tag and serial"))
+        placed = None
+        if values.get("assigned_to") is not None:
+            try:
+                placed, after = self._assignments.decide(
+                    tx, values, said, before, after, held, at=at
+                )
+            except BadCell as bad:
+                wrong.append(bad.finding(self._column("assigned_to")))
+        if before is not None:
+            wrong += self._lifecycle(before, after)
+        share = self._funding(values, before, after, wrong, at=at)
+        if wrong:
+            raise Findings(wrong)
+        changes = self._changes(before, after)
+        if share is not None:
+            changes.append(Change("fund", None, share.fund))
+        if placed is not None:
+            changes.append(Change("assigned_to"))
+        outcome = (
+            Outcome.ADD if before is None else Outcome.CHANGE if changes else Outcome.UNCHANGED
+        )
+        row = PlannedRow(
+            line=draft.line,
+            outcome=outcome,
+            subject_id=before.id if before else None,
+            matched_by=match.how,
+            changes=tuple(changes),
+        )
+        return DecidedDevice(row=row, before=before, after=after, share=share, placed=placed)
+
+    def _fields(self, base: Device, values: Mapping[str, Any]) -> Device:
+        new = {
+            n: values[n]
+            for n in _DIRECT
+            if n in values and not _same(n, getattr(base, n), values[n])
+        }
+        custom = {n.removeprefix(CUSTOM): v for n, v in values.items() if n.startswith(CUSTOM)}
+        after = evolve(base, **new)
+        return with_custom(after, custom) if custom else after
+
+    def _referred(
+        self, draft: Draft, device: Device, values: Mapping[str, Any], wrong: list[Finding]
+    ) -> Device:
+        """Site, room and model, by id."""
+        for name in ("site", "room"):
+            if name in values:
+                try:
+                    device = self._place(device, name, values[name])
+                except BadCell as bad:
+                    wrong.append(bad.finding(self._column(name)))
+        if "model" in values:
+            model = self._model(draft, values)
+            device = evolve(device, model_id=model.id if model else None)
+        elif values.get("manufacturer"):
+            self._note(
+                "maker-without-model", "a maker without a model is left out", "manufacturer", draft
+            )
+        return device
+
+    def _place(self, device: Device, name: str, text: str | None) -> Device:
+        if name == "site":
+            return evolve(device, site_id=self.places.site(text).id if text else None)
+        if text is None:
+            return evolve(device, room_id=None)
+        room = self.places.room(text, self.places.get(device.site_id))
+        return evolve(device, room_id=room.id)
+
+    def _model(self, draft: Draft, values: Mapping[str, Any]) -> DeviceModel | None:
+        name, maker = values["model"], values.get("manufacturer")
+        if name is None:
+            return None
+        key = fold_name(name)
+        model = self._models.get(key)
+        if model is None:
+            model = DeviceModel(
+                id=ModelId(_STANDS_IN + key),
+                name=name,
+                name_key=key,
+                manufacturer=maker,
+                category=values.get("category"),
+            )
+            self._models[key] = self._by_id[model.id] = model
+        elif maker and fold_name(maker) != fold_name(model.manufacturer or ""):
+            self._note(
+                "maker-differs",
+                "the model is known under another maker, or none; the file's is left out",
+                "manufacturer",
+                draft,
+            )
+        return model
+
+    def _lifecycle(self, before: Device, after: Device) -> list[Finding]:
+        """What the verb would refuse, told as a finding."""
+        if after.lifecycle is before.lifecycle:
+            return []
+        if before.lifecycle in OUT_OF_SERVICE and after.lifecycle not in OUT_OF_SERVICE:
+            reason = f"the device is {before.lifecycle.value}, and does not come back by a file"
+            return [
+                Finding(
+                    code="out-of-service",
+                    reason=reason,
+                    column=self._column("lifecycle"),
+                    candidates=(before.id,),
+                )
+            ]
+        if before.custody.value != "none" and after.lifecycle not in Assignments.KEEP:
+            reason = f"the device is {before.custody.value}; check it in before it is {after.lifecycle.value}"
+            return [
+                Finding(
+                    code="in-other-hands",
+                    reason=reason,
+                    column=self._column("lifecycle"),
+                    candidates=(before.id,),
+                )
+            ]
+        return []
+
+    # --- funding ----------------------------------------------------------------------------
+
+    def _funding(
+        self,
+        values: Mapping[str, Any],
+        before: Device | None,
+        after: Device,
+        wrong: list[Finding],
+        *,
+        at: datetime,
+    ) -> FundingShare | None:
+        told = {n: values[n] for n in _FUNDING if values.get(n) is not None}
+        if not told:
+            return None
+        live = self._shares.get(before.id, []) if before else []
+        if live:
+            same = len(live) == 1 and all(getattr(live[0], n) == v for n, v in told.items())
+            if not same:
+                wrong.append(
+                    Finding(
+                        code="recorded-otherwise",
+                        reason="other funding is recorded for the device; a file does not overwrite it",
+                        column=self._column("fund") or self._column(next(iter(told))),
+                    )
+                )
+            return None
+        if "fund" not in told:
+            wrong.append(
+                Finding(
+                    code="no-fund", reason="names no fund", column=self._column(next(iter(told)))
+                )
+            )
+            return None
+        return FundingShare(
+            id="new",
+            device_id=after.id,
+            basis_points=WHOLE,
+            starts_on=after.acquired_on or at.date(),
+            **{"programme": Programme.NONE, **told},
+        )
+
+    # --- what is shown ----------------------------------------------------------------------
+
+    def _changes(self, before: Device | None, after: Device) -> list[Change]:
+        base = before or Device(id=_NEW, lifecycle=Lifecycle.IN_STOCK)
+        old, new = self._shown(base), self._shown(after)
+        names = [n for n in dict.fromkeys((*old, *new)) if old.get(n) != new.get(n)]
+        if before is None:
+            names = [n for n in new if new[n] is not None and (n in names or n == "lifecycle")]
+            return [Change(n, None, new[n]) for n in names]
+        return [Change(n, old.get(n), new.get(n)) for n in names]
+
+    def _shown(self, device: Device) -> dict[str, str | None]:
+        shown = {n: _text(getattr(device, n)) for n in _DIRECT}
+        model = None if device.model_id is None else self._by_id.get(device.model_id)
+        shown["model"] = model.name if model else None
+        shown["site"] = place_text(self.places.get(device.site_id))
+        shown["room"] = place_text(self.places.get(device.room_id))
+        shown |= {CUSTOM + v.name: v.value for v in device.custom}
+        return shown
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def entries(
+        self, act: Act, decided: Sequence[DecidedDevice], *, entropy: Callable[[int], bytes]
+    ) -> list[list[Entry]]:
+        """What is written for these rows, in groups that follow one another."""
+        del entropy  # a device has no personal field
+        first: list[Entry] = []
+        second: list[Entry] = []
+        for one in decided:
+            if one.after is None or one.row is None or one.row.outcome is Outcome.UNCHANGED:
+                continue
+            device = self._write(act, one, first)
+            if one.placed is not None:
+                second.append(self._assignments.entry(act, device, one.placed))
+        return [first, second]
+
+    def _write(self, act: Act, one: DecidedDevice, entries: list[Entry]) -> Device:
+        """The entries of a row but for its custody; the device as it is after them."""
+        before, after = one.before, one.after
+        if after is None:  # pragma: no cover  # entries() asked
+            raise AssertionError
+        after = evolve(
+            after,
+            site_id=self.places.real(act, after.site_id, entries),
+            room_id=self.places.real(act, after.room_id, entries),
+            model_id=self._real_model(act, after.model_id, entries),
+        )
+        model = None if after.model_id is None else self._by_id.get(after.model_id)
+        if before is None:
+            after = evolve(after, id=DeviceId(act.new_id()))
+        share = one.share and evolve(one.share, id=act.new_id(), device_id=after.id)
+        shares = (share,) if share else ()
+        if before is None:
+            entry = register_device_entry(act, after, model=model, shares=shares, source="csv")
+            entries.append(entry)
+            device: Device = entry.puts[0].after  # type: ignore[assignment]  # the device
+            self._index.add(IndexedDevice(device.id, device.serial, device.asset_tag))
+        else:
+            edit = edit_device_entry(act, before, after, model=model, source="csv")
+            device = before
+            if edit is not None:
+                entries.append(edit)
+                device = edit.puts[0].after  # type: ignore[assignment]  # the device
+        if share:
+            day, new = share.starts_on, before is None
+            entries.append(funding_entry(act, device, shares, starts_on=day, registered=new))
+            if not new:
+                device = evolve(device, funding=funding_state(shares), version=device.version + 1)
+        return device
+
+    def _real_model(
+        self, act: Act, model_id: ModelId | None, entries: list[Entry]
+    ) -> ModelId | None:
+        if model_id is None or not model_id.startswith(_STANDS_IN):
+            return model_id
+        if model_id not in self._made:
+            wanted = self._by_id[model_id]
+            model = new_model(
+                act, wanted.name, manufacturer=wanted.manufacturer, category=wanted.category
+            )
+            entry = model_entry(act, model, source="csv")
+            if entry is not None:
+                entries.append(entry)
+            self._made[model_id] = self._by_id[model.id] = model
+        return self._made[model_id].id
+
+
+def _same(name: str, have: Any, said: Any) -> bool:
+    """Whether a cell says what the device has: tags and serials in whatever letter case."""
+    if name in ("asset_tag", "serial"):
+        return fold_tag(have) == fold_tag(said)
+    return bool(have == said)
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(getattr(value, "value", value))
