@@ -28,6 +28,7 @@ from assetflow.testing.seed_values import (
     SeededModel,
     SeededPerson,
     SeededSite,
+    school_year_begins,
 )
 
 __all__ = ["seed_district"]
@@ -156,7 +157,7 @@ def seed_district(seed: int = 7, *, day: date = date(2026, 11, 24)) -> SeededDis
     """
     rng = Random(seed)
     people = tuple(_people(rng))
-    begins = date(day.year if (day.month, day.day) >= (8, 17) else day.year - 1, 8, 17)
+    begins = school_year_begins(day)
     staff = [p.local_id for p in people if p.role in {"teacher", "administrator"}]
     devices = _assign(tuple(_devices(rng, begins)), staff)
     devices, hand_outs = _hand_out(rng, devices, people, begins, day)

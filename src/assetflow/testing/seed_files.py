@@ -16,6 +16,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+from assetflow.testing.seed_values import school_year_begins
+
 if TYPE_CHECKING:
     from assetflow.testing.seed_values import SeededDevice, SeededDistrict, SeededPerson
 
@@ -82,7 +84,7 @@ def _inventory_row(made: SeededDistrict, device: SeededDevice) -> list[str]:
         device.status,
         device.condition.capitalize(),
         device.assigned_to or "",
-        made.school_year_begins.isoformat() if device.assigned_to else "",
+        school_year_begins(made.day).isoformat() if device.assigned_to else "",
         bought.isoformat(),
         f"{device.model.cents // 100}.{device.model.cents % 100:02d}",
         f"PO-{bought.year % 100:02d}{int(device.model.years_old):02d}",

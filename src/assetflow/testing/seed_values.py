@@ -13,6 +13,7 @@ __all__ = [
     "SeededModel",
     "SeededPerson",
     "SeededSite",
+    "school_year_begins",
 ]
 
 _ASCII = str.maketrans({"é": "e", "ë": "e", "ø": "o", "ł": "l", "'": None, "-": None})
@@ -160,13 +161,13 @@ class SeededDistrict:
     """What was handed out since August, in order of time."""
 
     @property
-    def school_year_begins(self) -> date:
-        """The latest 17 August that is not later than the day."""
-        year = self.day.year if (self.day.month, self.day.day) >= (8, 17) else self.day.year - 1
-        return date(year, 8, 17)
-
-    @property
     def policy_text(self) -> str:
         """The district's policy as TOML: which org unit stands for which site."""
         lines = [f'"/Students/{s.code}" = "{s.code}"' for s in self.sites if s.grades]
         return "[custody]\nmax_devices = 2\n\n[sites]\n" + "\n".join(lines) + "\n"
+
+
+def school_year_begins(day: date) -> date:
+    """The latest 17 August that is a week or more before a day: what was handed out, was then."""
+    year = day.year if (day.month, day.day) >= (8, 24) else day.year - 1
+    return date(year, 8, 17)

@@ -1,0 +1,17 @@
+"""A first script: what needs doing today. Run it beside the folder that `assetflow demo` made."""
+
+from datetime import date, timedelta
+
+import assetflow as af
+
+with af.open("assetflow-demo/maple-valley.db", actor="first-script") as district:
+    soon = date.today() + timedelta(days=365)
+    aging = district.devices.where(af.F.lifecycle != "retired", af.F.auto_update_ends < soon)
+    print(f"{aging.count()} devices get no updates a year from now")
+
+    for item in district.attention(kinds=["overdue-loan"])[:5]:
+        print(f"{item.label}: {item.age_days} days overdue, {item.money}")
+
+    tag = district.attention(kinds=["overdue-loan"])[0].label
+    done = district.custody.check_in(tag, condition="good", dry_run=True)
+    print(f"{tag} would be {done.device.lifecycle.value}; nothing was written")

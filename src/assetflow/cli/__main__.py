@@ -1,0 +1,5 @@
+"""``python -m assetflow.cli`` is ``assetflow``."""
+
+from assetflow.cli import main
+
+main()

@@ -1,0 +1,213 @@
+"""What the demo tells: calm on a terminal, plain in a pipe, whole in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Self
+
+from attrs import frozen
+
+from assetflow.cli.notices import group_rows
+from assetflow.cli.shapes import AttentionGroupRow
+
+if TYPE_CHECKING:
+    from assetflow.cli.shown import Output
+    from assetflow.exchange.imports_plan import ImportReport
+    from assetflow.testing.demo import DemoReport
+
+__all__ = ["CleanedCard", "DemoCard", "Step", "cleaned", "demo_lines", "tell_demo"]
+
+
+@frozen(kw_only=True)
+class Step:
+    """Something that the demo did."""
+
+    name: str
+    """What: ``roster``, ``inventory``, ``google``, ``hand-out``."""
+    source: str
+    """From where."""
+    found: str
+    """What was there."""
+    result: str
+    """What came of it."""
+
+
+@frozen(kw_only=True)
+class DemoCard:
+    """What ``assetflow demo`` did."""
+
+    district: str
+    """The district's name. It is made up."""
+    seed: int
+    """The number that it grew from."""
+    day: date
+    """The day on which it was made up to live."""
+    folder: str
+    """Where it is."""
+    again: bool
+    """Whether it was there already."""
+    changed: bool
+    """Whether anything was written."""
+    seconds: float
+    """How long it took."""
+    devices: int
+    """Devices in all."""
+    people: int
+    """People in all."""
+    steps: tuple[Step, ...]
+    """What was done."""
+    attention: tuple[AttentionGroupRow, ...]
+    """What needs a person, each with the command that shows more."""
+    events: int
+    """Events in the journal, which was verified."""
+    head: str
+    """Hash of the newest one."""
+    next: tuple[str, ...]
+    """Commands to go on with."""
+
+    @classmethod
+    def of(cls, report: DemoReport, *, seconds: float, program: str) -> Self:
+        """A report's card.
+
+        Args:
+            report: The report.
+            seconds: How long it took.
+            program: How the program is called from here.
+        """
+        groups = group_rows(report.attention, program=program, suffix=" --profile demo")
+        return cls(
+            district=report.district,
+            seed=report.seed,
+            day=report.day,
+            folder=report.folder,
+            again=report.again,
+            changed=report.changed,
+            seconds=round(seconds, 1),
+            devices=report.devices,
+            people=report.people,
+            steps=tuple(_steps(report)),
+            attention=tuple(groups),
+            events=report.events,
+            head=report.head,
+            next=tuple(_next(report, program)),
+        )
+
+
+@frozen(kw_only=True)
+class CleanedCard:
+    """What ``assetflow demo --clean`` did."""
+
+    folder: str
+    """The demo's folder."""
+    removed: tuple[str, ...]
+    """Files that were removed."""
+    left: tuple[str, ...]
+    """Files that the demo did not make; they are there still."""
+
+
+def _steps(report: DemoReport) -> Iterator[Step]:
+    run = report.pull.run
+    yield Step(
+        name="roster",
+        source="roster.zip",
+        found=f"{report.people:,} people",
+        result=_came_of(report.roster),
+    )
+    yield Step(
+        name="inventory",
+        source="inventory.csv",
+        found=f"{report.inventory.unchanged + report.inventory.created + report.inventory.changed:,} devices",
+        result=_came_of(report.inventory),
+    )
+    out = f"{report.handed_out:,} handed out" if report.handed_out else "unchanged"
+    yield Step(
+        name="hand-out", source="since August", found=f"{report.held:,} devices are out", result=out
+    )
+    moved = ((run.linked, "matched"), (run.created, "new"), (run.changed, "changed"))
+    told = ", ".join(f"{count:,} {word}" for count, word in moved if count)
+    yield Step(
+        name="google",
+        source=report.address.removeprefix("http://"),
+        found=f"{run.seen:,} Chromebooks",
+        result=told or "unchanged",
+    )
+
+
+def _came_of(done: ImportReport) -> str:
+    moved = ((done.created, "new"), (done.changed, "changed")) if not done.again else ()
+    told = ", ".join(f"{count:,} {word}" for count, word in moved if count) or "unchanged"
+    return told + (f", {done.rejected:,} rejected: rejected.csv" if done.rejected else "")
+
+
+def _next(report: DemoReport, program: str) -> Iterator[str]:
+    for item in report.attention:
+        if item.kind == "overdue-loan":
+            yield f"{program} devices show {item.label} --profile demo"
+            yield f"{item.command.replace('assetflow', program, 1)} --dry-run --profile demo"
+            break
+    yield f"{program} devices list --site CMS --limit 5 --profile demo"
+    yield f"{program} journal verify --profile demo"
+    yield f"{program} demo --clean"
+
+
+# --- telling -----------------------------------------------------------------------------------
+
+
+def tell_demo(out: Output, card: DemoCard) -> None:
+    """Write the card."""
+    if out.rich:
+        from assetflow.cli.paint import paint_demo  # noqa: PLC0415  # rich is only for terminals
+
+        paint_demo(card)
+    else:
+        out.single("demo", card, lines=demo_lines(card))
+
+
+def demo_lines(card: DemoCard) -> list[str]:
+    """The card as plain lines."""
+    return list(_lines(card))
+
+
+def _lines(card: DemoCard) -> Iterator[str]:
+    yield f"{card.district} (made up, seed {card.seed}) in ./{card.folder}   {card.seconds:.1f} s, no network used"
+    widths = [max(len(getattr(s, n)) for s in card.steps) for n in ("name", "source", "found")]
+    for step in card.steps:
+        cells = (
+            step.name.ljust(widths[0]),
+            step.source.ljust(widths[1]),
+            step.found.rjust(widths[2]),
+        )
+        yield f"  {'  '.join(cells)}   {step.result}"
+    yield ""
+    yield "Needs attention today" if card.attention else "Nothing needs attention today."
+    for group in card.attention:
+        yield f"  {group.count:>5,}  {sentence(group)}"
+        yield f"         {group.command}"
+    yield ""
+    yield f"Journal verified: {card.events:,} events, head {card.head[:16]}"
+    yield ""
+    yield "Next"
+    yield from (f"  {command}" for command in card.next)
+
+
+def sentence(group: AttentionGroupRow) -> str:
+    """A group in words: what, how old, how much money."""
+    parts = [group.title]
+    if group.oldest_days is not None and group.oldest_days > 0:
+        parts.append(f"oldest {group.oldest_days:,} days")
+    if group.money is not None:
+        parts.append(str(group.money))
+    return ", ".join(parts)
+
+
+def cleaned(out: Output, folder: str, removed: list[str], left: list[str]) -> None:
+    """Write what was removed."""
+    card = CleanedCard(folder=folder, removed=tuple(removed), left=tuple(left))
+    if not removed:
+        lines = ["There is no demo here."]
+    elif left:
+        lines = [f"Removed {len(removed)} files. Not the demo's, so left: {', '.join(left)}"]
+    else:
+        lines = [f"Removed ./{folder}."]
+    out.single("demo.clean", card, lines=lines)

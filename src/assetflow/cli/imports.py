@@ -1,0 +1,61 @@
+"""Plans, reports and runs as rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assetflow.cli.shapes_work import ImportRow
+from assetflow.errors import InvalidValue, NotFound
+from assetflow.model import ItemOutcome
+
+if TYPE_CHECKING:
+    from assetflow.district import District
+    from assetflow.exchange.imports_plan import ImportPlan, ImportReport
+
+__all__ = ["rejects_path", "row_of", "run_id", "word_of"]
+
+
+def rejects_path(file: str) -> str:
+    """Where the refused rows of a file go when nobody says: beside it."""
+    return str(Path(file).with_suffix(".rejected.csv"))
+
+
+def row_of(plan: ImportPlan, report: ImportReport | None, rejects_file: str | None) -> ImportRow:
+    """What came of a file, or what would."""
+    return ImportRow(
+        what=plan.what,
+        applied=report is not None,
+        rows=plan.total,
+        created=len(plan.adds) if report is None else report.created,
+        changed=len(plan.changes) if report is None else report.changed,
+        unchanged=len(plan.unchanged) if report is None else report.unchanged,
+        rejected=len(plan.rejects),
+        rejects_file=rejects_file,
+    )
+
+
+def run_id(district: District, given: str) -> str:
+    """The id of a run; ``latest`` is the newest one.
+
+    Raises:
+        NotFound: there is none yet.
+    """
+    if given != "latest":
+        return given
+    newest = district.runs.list().first()
+    if newest is None:
+        raise NotFound("there is no run yet", hint="Pull: assetflow pull google")
+    return newest.id
+
+
+def word_of(outcome: str | None) -> str | None:
+    """An outcome's word.
+
+    Raises:
+        InvalidValue: there is no such outcome.
+    """
+    words = [o.value for o in ItemOutcome]
+    if outcome is not None and outcome not in words:
+        raise InvalidValue("there is no such outcome", hint=f"It is one of: {', '.join(words)}.")
+    return outcome

@@ -1,0 +1,107 @@
+"""``attention``, ``journal verify``, ``policy show`` and ``policy adopt``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TextIO
+
+import click
+
+from assetflow.cli.devices import DAY
+from assetflow.cli.exits import FOUND
+from assetflow.cli.shown import note
+from assetflow.cli.verb import Face, Group, Verb
+
+__all__ = ["attention", "journal", "policy"]
+
+
+@click.command(cls=Verb)
+@click.option("--on", type=DAY, metavar="DAY", help="As of a day; today when not given.")
+@click.option(
+    "--kind", multiple=True, metavar="KIND", help="List those of a kind; may be repeated."
+)
+@click.option("--all", "all_", is_flag=True, help="List those of every kind.")
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
+@click.option(
+    "--fail-on", multiple=True, metavar="KIND", help="End with 10 when there is one of a kind."
+)
+@click.pass_obj
+def attention(
+    face: Face,
+    on: datetime | None,
+    kind: tuple[str, ...],
+    limit: int | None,
+    fail_on: tuple[str, ...],
+    *,
+    all_: bool,
+) -> None:
+    """What needs a person today.
+
+    One line for each kind; with --kind or --all each item, with the command for it.
+    """
+    from assetflow.cli.notices import attention_items, tell_attention  # noqa: PLC0415  # loads the model
+
+    with face.open() as district:
+        items = attention_items(district, on=on.date() if on else None, kinds=kind)
+    tell_attention(face.out, items[:limit], each=all_ or bool(kind))
+    if any(item.kind in fail_on for item in items):
+        raise click.exceptions.Exit(FOUND)
+
+
+@click.group(cls=Group)
+def journal() -> None:
+    """The record of everything that happened."""
+
+
+@journal.command("verify")
+@click.pass_obj
+def verify(face: Face) -> None:
+    """Check every link of the journal's chain, and that the tables follow from it."""
+    from assetflow.cli.notices import journal_row  # noqa: PLC0415  # loads the model
+
+    with face.open() as district:
+        row = journal_row(district)
+    face.out.single(
+        "journal.verify", row, lines=[f"Journal verified: {row.events:,} events. Head {row.head}"]
+    )
+
+
+@click.group(cls=Group)
+def policy() -> None:
+    """The district's rules, as its people wrote them."""
+
+
+@policy.command("show")
+@click.option("--comments", is_flag=True, help="Say above each key what it means.")
+@click.pass_obj
+def show_policy(face: Face, *, comments: bool) -> None:
+    """Print the policy that holds."""
+    from assetflow.cli.shapes_work import AdoptedRow  # noqa: PLC0415  # loads the model
+
+    with face.open() as district:
+        held = district.policy.current()
+    text = held.to_toml(comments=comments)
+    face.out.single(
+        "policy.show", AdoptedRow(digest=held.digest, text=text), lines=[text.rstrip("\n")]
+    )
+
+
+@policy.command("adopt")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--dry-run", is_flag=True, help="Check the file; adopt nothing.")
+@click.pass_obj
+def adopt_policy(face: Face, file: TextIO, *, dry_run: bool) -> None:
+    """Make a TOML file the district's policy. ``-`` reads standard input."""
+    from assetflow.cli.shapes_work import AdoptedRow  # noqa: PLC0415  # loads the model
+    from assetflow.model import DistrictPolicy  # noqa: PLC0415  # as above
+
+    text = file.read()
+    held = DistrictPolicy.from_toml(text)
+    if not dry_run:
+        with face.open() as district:
+            held = district.policy.adopt(text)
+    told = "The file is a policy; nothing was adopted." if dry_run else "Adopted."
+    face.out.single(
+        "policy.adopt", AdoptedRow(digest=held.digest, text=held.to_toml()), lines=[told]
+    )
+    note(f"Digest {held.digest}")
