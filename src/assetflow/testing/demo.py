@@ -27,7 +27,7 @@ from attrs import frozen
 from assetflow.connectors import GoogleAdmin
 from assetflow.district import open_district
 from assetflow.errors import FileError, FileRefused, InvalidValue
-from assetflow.testing.google import FakeGoogle
+from assetflow.testing.google import FakeGoogle, Fleet
 from assetflow.testing.seed import seed_district
 from assetflow.testing.seed_files import (
     google_devices,
@@ -317,9 +317,10 @@ def _hand_out(district: District, made: SeededDistrict) -> None:
         )
 
 
-def _fleet(made: SeededDistrict) -> dict[str, Any]:
-    return {
-        "devices": google_devices(made),
-        "org_units": google_org_units(made),
-        "users": google_users(made),
-    }
+def _fleet(made: SeededDistrict) -> Fleet:
+    return Fleet.of(
+        devices=google_devices(made),
+        org_units=google_org_units(made),
+        users=google_users(made),
+        domain="maplevalley.example",
+    )
