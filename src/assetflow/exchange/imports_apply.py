@@ -261,7 +261,7 @@ def _holds(planned: PlannedRow, now: PlannedRow | None) -> bool:
     """Whether a row still means what the plan showed, or less because part of it is so already."""
     if now is None:
         return False
-    if now.outcome is Outcome.UNCHANGED:
+    if now == planned or now.outcome is Outcome.UNCHANGED:
         return True
     if (now.outcome, now.subject_id) != (planned.outcome, planned.subject_id):
         return False

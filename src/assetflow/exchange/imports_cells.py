@@ -73,16 +73,20 @@ def clean(cell: str) -> str:
     Raises:
         BadCell: a formula, an error of the spreadsheet, or a control character.
     """
-    text = cell.translate(_INVISIBLE).strip()
+    text = (cell if cell.isascii() else cell.translate(_INVISIBLE)).strip()
     if not text:
         return ""
     if text[0] == "=":
         raise BadCell("formula", "holds a formula; put the value itself in its place")
     if text[0] == "#" and _SHEET_ERROR.fullmatch(text):
         raise BadCell("spreadsheet-error", "holds an error of the spreadsheet, not a value")
-    if any((c < " " and c not in "\t\r\n") or c == "\x7f" or "\x80" <= c <= "\x9f" for c in text):
+    if not text.isprintable() and any(_is_control(c) for c in text):
         raise BadCell("control-character", "holds a character that cannot be printed")
     return text
+
+
+def _is_control(c: str) -> bool:
+    return (c < " " and c not in "\t\r\n") or "\x7f" <= c <= "\x9f"
 
 
 def is_placeholder(text: str) -> bool:

@@ -60,7 +60,7 @@ _ALIKE_NEW = "a serial looks like that of another device (O and 0, I and 1, S an
 _ALIKE_KEPT = (
     "a serial differs from the device's in characters that look alike; the device keeps its own"
 )
-_NEW = DeviceId("new")
+_BLANK = Device(id=DeviceId("new"), lifecycle=Lifecycle.IN_STOCK)
 _STANDS_IN = "new:"
 
 
@@ -186,9 +186,8 @@ class DeviceDesk:
             if before is not None:
                 del values["serial"]
         wrong: list[Finding] = []
-        base = before or Device(id=_NEW, lifecycle=Lifecycle.IN_STOCK)
-        after = self._fields(base, values)
-        after = self._referred(draft, after, values, wrong)
+        base = before or _BLANK
+        after = self._fields(draft, base, values, wrong)
         if not fold_tag(after.asset_tag) and not fold_tag(after.serial):
             wrong.append(Finding(code="no-key", reason="leaves the device without tag and serial"))
         placed = None
@@ -221,42 +220,39 @@ class DeviceDesk:
         )
         return DecidedDevice(row=row, before=before, after=after, share=share, placed=placed)
 
-    def _fields(self, base: Device, values: Mapping[str, Any]) -> Device:
+    def _fields(
+        self, draft: Draft, base: Device, values: Mapping[str, Any], wrong: list[Finding]
+    ) -> Device:
+        """The device with what the row says of its own fields, its places and its model."""
         new = {
             n: values[n]
             for n in _DIRECT
             if n in values and not _same(n, getattr(base, n), values[n])
         }
-        custom = {n.removeprefix(CUSTOM): v for n, v in values.items() if n.startswith(CUSTOM)}
-        after = evolve(base, **new)
-        return with_custom(after, custom) if custom else after
-
-    def _referred(
-        self, draft: Draft, device: Device, values: Mapping[str, Any], wrong: list[Finding]
-    ) -> Device:
-        """Site, room and model, by id."""
         for name in ("site", "room"):
             if name in values:
                 try:
-                    device = self._place(device, name, values[name])
+                    self._place(base, name, values[name], new)
                 except BadCell as bad:
                     wrong.append(bad.finding(self._column(name)))
         if "model" in values:
             model = self._model(draft, values)
-            device = evolve(device, model_id=model.id if model else None)
+            new["model_id"] = model.id if model else None
         elif values.get("manufacturer"):
-            self._note(
-                "maker-without-model", "a maker without a model is left out", "manufacturer", draft
-            )
-        return device
+            message = "a maker without a model is left out"
+            self._note("maker-without-model", message, "manufacturer", draft)
+        after = evolve(base, **new)
+        custom = {n.removeprefix(CUSTOM): v for n, v in values.items() if n.startswith(CUSTOM)}
+        return with_custom(after, custom) if custom else after
 
-    def _place(self, device: Device, name: str, text: str | None) -> Device:
-        if name == "site":
-            return evolve(device, site_id=self.places.site(text).id if text else None)
+    def _place(self, base: Device, name: str, text: str | None, new: dict[str, Any]) -> None:
         if text is None:
-            return evolve(device, room_id=None)
-        room = self.places.room(text, self.places.get(device.site_id))
-        return evolve(device, room_id=room.id)
+            new[f"{name}_id"] = None
+        elif name == "site":
+            new["site_id"] = self.places.site(text).id
+        else:
+            site = self.places.get(new.get("site_id", base.site_id))
+            new["room_id"] = self.places.room(text, site).id
 
     def _model(self, draft: Draft, values: Mapping[str, Any]) -> DeviceModel | None:
         name, maker = values["model"], values.get("manufacturer")
@@ -352,12 +348,13 @@ class DeviceDesk:
     # --- what is shown ----------------------------------------------------------------------
 
     def _changes(self, before: Device | None, after: Device) -> list[Change]:
-        base = before or Device(id=_NEW, lifecycle=Lifecycle.IN_STOCK)
-        old, new = self._shown(base), self._shown(after)
-        names = [n for n in dict.fromkeys((*old, *new)) if old.get(n) != new.get(n)]
+        new = self._shown(after)
         if before is None:
-            names = [n for n in new if new[n] is not None and (n in names or n == "lifecycle")]
-            return [Change(n, None, new[n]) for n in names]
+            return [
+                Change(n, None, text) for n, text in new.items() if text not in (None, "unknown")
+            ]
+        old = self._shown(before)
+        names = [n for n in dict.fromkeys((*old, *new)) if old.get(n) != new.get(n)]
         return [Change(n, old.get(n), new.get(n)) for n in names]
 
     def _shown(self, device: Device) -> dict[str, str | None]:
@@ -366,7 +363,8 @@ class DeviceDesk:
         shown["model"] = model.name if model else None
         shown["site"] = place_text(self.places.get(device.site_id))
         shown["room"] = place_text(self.places.get(device.room_id))
-        shown |= {CUSTOM + v.name: v.value for v in device.custom}
+        if device.custom:
+            shown |= {CUSTOM + v.name: v.value for v in device.custom}
         return shown
 
     # --- writing ----------------------------------------------------------------------------
@@ -391,15 +389,15 @@ class DeviceDesk:
         before, after = one.before, one.after
         if after is None:  # pragma: no cover  # entries() asked
             raise AssertionError
-        after = evolve(
-            after,
-            site_id=self.places.real(act, after.site_id, entries),
-            room_id=self.places.real(act, after.room_id, entries),
-            model_id=self._real_model(act, after.model_id, entries),
-        )
-        model = None if after.model_id is None else self._by_id.get(after.model_id)
+        ids: dict[str, Any] = {
+            "site_id": self.places.real(act, after.site_id, entries),
+            "room_id": self.places.real(act, after.room_id, entries),
+            "model_id": self._real_model(act, after.model_id, entries),
+        }
         if before is None:
-            after = evolve(after, id=DeviceId(act.new_id()))
+            ids["id"] = DeviceId(act.new_id())
+        after = evolve(after, **ids)
+        model = None if after.model_id is None else self._by_id.get(after.model_id)
         share = one.share and evolve(one.share, id=act.new_id(), device_id=after.id)
         shares = (share,) if share else ()
         if before is None:
