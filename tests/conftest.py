@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                     item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long bytes by their length: what a zip holds differs from process to process."""
+    if isinstance(val, bytes) and len(val) > 24:
+        return f"{argname}-{len(val)}-bytes"
+    return None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield

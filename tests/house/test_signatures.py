@@ -5,20 +5,33 @@ And every public function, class and method says what it does, itself or through
 
 import importlib
 import inspect
-import pkgutil
+from pathlib import Path
 
 import attrs
 import pytest
 
 import assetflow
 
+# A room's verbs: those that its package offers, and all that a district or a workflow has.
 ROOMS = ("assetflow.connectors", "assetflow.district", "assetflow.exchange", "assetflow.workflows")
+WHOLE = ("assetflow.district", "assetflow.workflows")
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+
+def public_modules():
+    """Every public module, loaded; found by its file, so that no private one is loaded first."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") or part == "migrations" for part in parts):
+            yield importlib.import_module(".".join(parts)), path.name == "__init__.py"
 
 
 def modules():
-    for module in pkgutil.walk_packages(assetflow.__path__, "assetflow."):
-        if module.name.startswith(ROOMS) and "._" not in module.name:
-            yield importlib.import_module(module.name)
+    for module, is_package in public_modules():
+        name = module.__name__
+        if name.startswith(ROOMS) and (is_package or name.startswith(WHOLE)):
+            yield module
 
 
 def public_callables():
@@ -50,14 +63,11 @@ CALLABLES = dict(public_callables())
 
 
 def public_things():
-    for module in pkgutil.walk_packages(assetflow.__path__, "assetflow."):
-        if "._" in module.name or "migrations" in module.name:
-            continue
-        loaded = importlib.import_module(module.name)
-        for name in getattr(loaded, "__all__", ()):
-            thing = getattr(loaded, name)
-            if getattr(thing, "__module__", "") == module.name:
-                yield module.name, name, thing
+    for module, _ in public_modules():
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if getattr(thing, "__module__", "") == module.__name__:
+                yield module.__name__, name, thing
 
 
 def undocumented():
