@@ -56,7 +56,7 @@ class _Home:
             raise WrongEventLoop("an AsyncWire was made in another event loop")
 
 
-class AsyncWire(Driver["httpx.AsyncClient", AsyncKeeper]):
+class AsyncWire(Driver["httpx.AsyncClient", asyncio.Semaphore, AsyncKeeper]):
     """Makes calls in an asyncio event loop, and in that one only.
 
     It belongs to the loop in which it is made, or first used. Tasks may share it.
@@ -120,10 +120,11 @@ class AsyncWire(Driver["httpx.AsyncClient", AsyncKeeper]):
         if http_client is not None and not isinstance(http_client, engine.AsyncClient):
             raise InvalidValue("http_client of an AsyncWire is an httpx.AsyncClient")
         engine.install_filter()
-        client = http_client or engine.make_async_client(settings.limits, trust_env=trust_env)
+        client = http_client or engine.make_async_client(trust_env=trust_env)
+        gate = None if http_client else asyncio.Semaphore(settings.limits.max_connections)
         super().__init__(
             settings,
-            pool=Pool(client, owned=http_client is None),
+            pool=Pool(client, gate, owned=http_client is None),
             tokens=tokens,
             new_keeper=lambda s: AsyncKeeper(clock=s.clock, skew=s.limits.token_skew),
         )
@@ -247,7 +248,7 @@ class AsyncWire(Driver["httpx.AsyncClient", AsyncKeeper]):
             await self._sleep(wait)
         prepared = run.prepare(await self._token(run))
         while True:
-            raw = await self._engine.exchange_async(self._pool.client, prepared)
+            raw = await self._engine.exchange_async(self._pool.client, prepared, self._pool.gate)
             following = run.redirected(prepared, raw)
             if following is None:
                 return run.settle(raw)

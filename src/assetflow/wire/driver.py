@@ -25,29 +25,32 @@ if TYPE_CHECKING:
 __all__ = ["Driver", "Pool", "close_flow"]
 
 ClientT = TypeVar("ClientT")
+GateT = TypeVar("GateT")
 KeeperT = TypeVar("KeeperT")
 
 
 @define
-class Pool(Generic[ClientT]):
+class Pool(Generic[ClientT, GateT]):
     """The HTTP client that a driver and its copies use."""
 
     client: ClientT
     """The client."""
+    gate: GateT | None
+    """Lets as many calls through as there may be connections; a caller's client sees to that."""
     owned: bool
     """Whether the driver made it, and so closes it."""
     closed: bool = False
     """Whether it was given up."""
 
 
-class Driver(Generic[ClientT, KeeperT]):
+class Driver(Generic[ClientT, GateT, KeeperT]):
     """A driver without its I/O."""
 
     def __init__(
         self,
         settings: Settings,
         *,
-        pool: Pool[ClientT],
+        pool: Pool[ClientT, GateT],
         tokens: TokenSource,
         new_keeper: Callable[[Settings], KeeperT],
         keeper: KeeperT | None = None,

@@ -8,6 +8,7 @@ along in its traceback or its ``__context__``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -27,6 +28,7 @@ from assetflow.wire.logs import OurCall
 from assetflow.wire.prepared import Prepared, Raw
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
     from assetflow.wire.policy import Limits
@@ -42,8 +44,27 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 _UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
 
 
-def exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
-    """Send a request and read the answer to its end, within its limits."""
+def exchange(
+    client: httpx.Client, prepared: Prepared, gate: threading.Semaphore | None = None
+) -> Raw | Verdict:
+    """Send a request and read the answer to its end, within its limits.
+
+    Args:
+        client: Of either making.
+        prepared: The request.
+        gate: Lets as many through as there may be connections.
+    """
+    if gate is None:
+        return _exchange(client, prepared)
+    if not gate.acquire(timeout=max(0.0, prepared.read.until_deadline())):
+        return _late()
+    try:
+        return _exchange(client, prepared)
+    finally:
+        gate.release()
+
+
+def _exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
     response: httpx.Response | None = None
     with OurCall():
         try:
@@ -54,28 +75,36 @@ def exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
                 follow_redirects=False,
             )
             try:
+                headers = _headers(response)
                 if response.is_stream_consumed:  # a transport for tests gave all of it at once
-                    return _at_once(response, prepared)
-                intake = _intake(response, prepared.limits)
+                    return _at_once(response, headers, prepared)
+                intake = _intake(headers, prepared.limits)
                 for chunk in response.iter_raw():
                     intake.take(chunk)
                     if prepared.late():
-                        return _raw(response, fault=_late())
-                return _raw(response, intake.finish(), intake.wire_bytes)
+                        return _faulty(response, _late())
+                return Raw(
+                    status=response.status_code,
+                    headers=headers,
+                    body=intake.finish(),
+                    wire_bytes=intake.wire_bytes,
+                )
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
             verdict = _verdict(error, prepared)
-    return verdict if response is None else _raw(response, fault=verdict)
+    return _faulty(response, verdict)
 
 
-async def exchange_async(client: httpx.AsyncClient, prepared: Prepared) -> Raw | Verdict:
+async def exchange_async(
+    client: httpx.AsyncClient, prepared: Prepared, gate: asyncio.Semaphore | None = None
+) -> Raw | Verdict:
     """The same on an async client; the deadline cuts it off wherever it stands."""
     response: httpx.Response | None = None
     limit = asyncio.timeout(prepared.read.until_deadline())
     with OurCall():
         try:
-            async with limit:
+            async with limit, gate or contextlib.nullcontext():
                 response = await client.send(
                     _request(client, prepared),
                     stream=True,
@@ -83,19 +112,25 @@ async def exchange_async(client: httpx.AsyncClient, prepared: Prepared) -> Raw |
                     follow_redirects=False,
                 )
                 try:
+                    headers = _headers(response)
                     if response.is_stream_consumed:
-                        return _at_once(response, prepared)
-                    intake = _intake(response, prepared.limits)
+                        return _at_once(response, headers, prepared)
+                    intake = _intake(headers, prepared.limits)
                     async for chunk in response.aiter_raw():
                         intake.take(chunk)
-                    return _raw(response, intake.finish(), intake.wire_bytes)
+                    return Raw(
+                        status=response.status_code,
+                        headers=headers,
+                        body=intake.finish(),
+                        wire_bytes=intake.wire_bytes,
+                    )
                 finally:
                     await response.aclose()
         except TimeoutError as error:
             verdict = _late() if limit.expired() else _verdict(error, prepared)
         except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
             verdict = _verdict(error, prepared)
-    return verdict if response is None else _raw(response, fault=verdict)
+    return _faulty(response, verdict)
 
 
 def _request(client: httpx.Client | httpx.AsyncClient, prepared: Prepared) -> httpx.Request:
@@ -114,34 +149,44 @@ def _request(client: httpx.Client | httpx.AsyncClient, prepared: Prepared) -> ht
     )
 
 
-def _intake(response: httpx.Response, limits: Limits) -> Intake:
-    announced = response.headers.get("content-length", "")
+def _headers(response: httpx.Response) -> dict[str, str]:
+    # From the raw pairs: httpx looks for the encoding of each value again, on each access.
+    found: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _intake(headers: dict[str, str], limits: Limits) -> Intake:
+    announced = headers.get("content-length", "")
     return Intake(
-        response.headers.get_list("content-encoding", split_commas=True),
+        headers.get("content-encoding", "").split(","),
         limits,
         int(announced) if announced.isdecimal() else None,
     )
 
 
-def _at_once(response: httpx.Response, prepared: Prepared) -> Raw:
+def _at_once(response: httpx.Response, headers: dict[str, str], prepared: Prepared) -> Raw:
     intake = Intake((), prepared.limits)  # httpx has inflated it already
     intake.take(response.content)
-    return _raw(response, intake.finish(), intake.wire_bytes)
-
-
-def _raw(
-    response: httpx.Response,
-    body: bytes = b"",
-    wire_bytes: int = 0,
-    *,
-    fault: Verdict | None = None,
-) -> Raw:
     return Raw(
         status=response.status_code,
-        headers=dict(response.headers.items()),
-        body=body,
-        wire_bytes=wire_bytes,
-        fault=fault,
+        headers=headers,
+        body=intake.finish(),
+        wire_bytes=intake.wire_bytes,
+    )
+
+
+def _faulty(response: httpx.Response | None, verdict: Verdict) -> Raw | Verdict:
+    if response is None:
+        return verdict
+    return Raw(
+        status=response.status_code,
+        headers=_headers(response),
+        body=b"",
+        wire_bytes=0,
+        fault=verdict,
     )
 
 

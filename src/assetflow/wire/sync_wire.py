@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as random_module
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -32,7 +33,7 @@ __all__ = ["Wire"]
 T = TypeVar("T")
 
 
-class Wire(Driver["httpx.Client", Keeper]):
+class Wire(Driver["httpx.Client", threading.Semaphore, Keeper]):
     """Makes calls and waits for them. One may be used by several threads at the same time.
 
     Args:
@@ -94,10 +95,11 @@ class Wire(Driver["httpx.Client", Keeper]):
         if http_client is not None and not isinstance(http_client, engine.Client):
             raise InvalidValue("http_client of a Wire is an httpx.Client")
         engine.install_filter()
-        client = http_client or engine.make_client(settings.limits, trust_env=trust_env)
+        client = http_client or engine.make_client(trust_env=trust_env)
+        gate = None if http_client else threading.Semaphore(settings.limits.max_connections)
         super().__init__(
             settings,
-            pool=Pool(client, owned=http_client is None),
+            pool=Pool(client, gate, owned=http_client is None),
             tokens=tokens,
             new_keeper=lambda s: Keeper(clock=s.clock, skew=s.limits.token_skew),
         )
@@ -217,7 +219,7 @@ class Wire(Driver["httpx.Client", Keeper]):
             self._sleep(wait)
         prepared = run.prepare(self._token(run))
         while True:
-            raw = self._engine.exchange(self._pool.client, prepared)
+            raw = self._engine.exchange(self._pool.client, prepared, self._pool.gate)
             following = run.redirected(prepared, raw)
             if following is None:
                 return run.settle(raw)

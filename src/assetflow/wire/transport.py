@@ -16,18 +16,16 @@ from assetflow.wire.backend import AsyncDeadlineBackend, DeadlineBackend, no_tru
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from assetflow.wire.policy import Limits
-
 __all__ = ["make_async_client", "make_client"]
 
 _IDLE = 15.0  # seconds that an unused connection is kept: about as long as busy servers keep theirs
 
 
-def make_client(limits: Limits, *, trust_env: bool) -> httpx.Client:
+def make_client(*, trust_env: bool) -> httpx.Client:
     """A sync client on the library's own transport."""
     proxies = _Proxies() if trust_env else None
     pools: dict[str | None, httpcore.ConnectionPool] = {}
-    common: dict[str, Any] = {"network_backend": DeadlineBackend(), **_pool_options(limits)}
+    common: dict[str, Any] = {"network_backend": DeadlineBackend(), **_pool_options()}
     pools[None] = httpcore.ConnectionPool(**common)
     for address in proxies.addresses if proxies is not None else ():
         pools[address] = httpcore.HTTPProxy(address, proxy_auth=_userinfo(address), **common)
@@ -35,11 +33,11 @@ def make_client(limits: Limits, *, trust_env: bool) -> httpx.Client:
     return httpx.Client(transport=transport, trust_env=False, cookies=_no_cookies())
 
 
-def make_async_client(limits: Limits, *, trust_env: bool) -> httpx.AsyncClient:
+def make_async_client(*, trust_env: bool) -> httpx.AsyncClient:
     """An async client on the library's own transport."""
     proxies = _Proxies() if trust_env else None
     pools: dict[str | None, httpcore.AsyncConnectionPool] = {}
-    common: dict[str, Any] = {"network_backend": AsyncDeadlineBackend(), **_pool_options(limits)}
+    common: dict[str, Any] = {"network_backend": AsyncDeadlineBackend(), **_pool_options()}
     pools[None] = httpcore.AsyncConnectionPool(**common)
     for address in proxies.addresses if proxies is not None else ():
         pools[address] = httpcore.AsyncHTTPProxy(address, proxy_auth=_userinfo(address), **common)
@@ -47,11 +45,14 @@ def make_async_client(limits: Limits, *, trust_env: bool) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, trust_env=False, cookies=_no_cookies())
 
 
-def _pool_options(limits: Limits) -> dict[str, Any]:
+def _pool_options() -> dict[str, Any]:
     return {
         "ssl_context": no_trust(),
-        "max_connections": limits.max_connections,
-        "max_keepalive_connections": limits.max_connections,
+        # The driver's gate keeps to `limits.max_connections`. A pool that lets requests wait
+        # loses a place for good when one gives up just as it is its turn (encode/httpcore#1093),
+        # and one with a surplus may close a connection that was just given out (#1110).
+        "max_connections": None,
+        "max_keepalive_connections": None,
         "keepalive_expiry": _IDLE,
     }
 
