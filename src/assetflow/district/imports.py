@@ -2,16 +2,93 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from assetflow.exchange.imports import DeviceImport, PersonImport, apply
+from assetflow.model import BatchId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from assetflow.district.session import Session
+    from assetflow.exchange.imports_plan import ImportPlan, ImportReport
+    from assetflow.files import Readable, Source
 
 __all__ = ["Imports"]
 
 
 class Imports:
-    """Plan a file, look at the plan, apply it."""
+    """Plan a file, look at the plan, apply it. A plan writes nothing; applying one twice changes nothing."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def plan_devices(
+        self,
+        file: Readable | Source,
+        *,
+        mapping: Mapping[str, str | None] | None = None,
+        **how: Any,
+    ) -> ImportPlan:
+        """What a device inventory would change.
+
+        Args:
+            file: A path, the bytes, or an open binary file: CSV.
+            mapping: Heading to field, ahead of the known headings; ``None`` leaves a column out.
+            **how: Further settings of [`DeviceImport`][assetflow.exchange.imports.DeviceImport].
+
+        Raises:
+            FileError: the file cannot be read or is refused, or none of its headings is known.
+            InvalidValue: a setting that cannot be.
+        """
+        how_to = DeviceImport(mapping=mapping or {}, **how)
+        with self._session.read() as tx:
+            return how_to.plan(tx, file, at=self._session.clock())
+
+    def plan_people(
+        self,
+        file: Readable | Source,
+        *,
+        mapping: Mapping[str, str | None] | None = None,
+        **how: Any,
+    ) -> ImportPlan:
+        """What a list of people would change.
+
+        Args:
+            file: A path, the bytes, or an open binary file: CSV.
+            mapping: Heading to field, ahead of the known headings; ``None`` leaves a column out.
+            **how: Further settings of [`PersonImport`][assetflow.exchange.imports.PersonImport].
+
+        Raises:
+            FileError: the file cannot be read or is refused, or none of its headings is known.
+            InvalidValue: a setting that cannot be.
+        """
+        how_to = PersonImport(mapping=mapping or {}, **how)
+        with self._session.read() as tx:
+            return how_to.plan(tx, file, at=self._session.clock())
+
+    def apply(
+        self,
+        plan: ImportPlan,
+        *,
+        again: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Do what a plan says. One that was interrupted is finished by applying it again.
+
+        Args:
+            plan: The plan, not older than the records that it names.
+            again: Apply it although the same file was applied before.
+            progress: Told how many of how many rows are done.
+
+        Raises:
+            PlanChanged: the district's records moved on where it matters; plan again.
+        """
+        return apply(
+            self._session.store,
+            plan,
+            self._session.acting(BatchId("")),
+            entropy=self._session.entropy,
+            again=again,
+            progress=progress,
+        )
