@@ -1,0 +1,1 @@
+"""The parts of the store's conformance suite; `assetflow.testing.stores` puts them together."""
