@@ -67,13 +67,13 @@ class Bench:
         return next(d for d in self.all(Device) if d.serial == serial)
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "sqlite"])
 def bench(request, tmp_path) -> Iterator[Bench]:
     if request.param == "memory":
         store = MemoryStore()
     else:
         from assetflow.store.sql import SqlStore
-        store = SqlStore.open(f"sqlite:///{tmp_path / 'lincoln.db'}", create=True)
+        store = SqlStore.open(f"sqlite:///{tmp_path / 'lincoln.db'}")
     yield Bench(store)
     store.close()
 

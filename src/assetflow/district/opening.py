@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from assetflow.district.district import District
 from assetflow.district.session import Clock, Session, fresh_id, utc_now
-from assetflow.errors import DistrictRequired, InvalidValue, UnknownDistrict
+from assetflow.errors import DistrictRequired, InvalidValue, StoreUnavailable, UnknownDistrict
 from assetflow.model import District as DistrictRecord
 from assetflow.model import DistrictId
 from assetflow.model.events import DistrictCreated
@@ -93,7 +93,14 @@ def _store(url: str, *, create: bool, on_commit: CommitHook | None) -> Store:
         return MemoryStore(on_commit=on_commit)
     from assetflow.store.sql import SqlStore  # noqa: PLC0415  # SQLAlchemy is loaded here, not at import
 
-    return SqlStore.open(url, create=create, on_commit=on_commit)
+    address = url if "://" in url else f"sqlite:///{url}"
+    file = address.removeprefix("sqlite:///").partition("?")[0]
+    if address.startswith("sqlite:///") and not create and not os.path.exists(file):  # noqa: PTH110  # pathlib is slow to load
+        msg = "there is no such file"
+        raise StoreUnavailable(
+            msg, hint="Check the path; `assetflow init` or create=True makes a new one."
+        )
+    return SqlStore.open(address, on_commit=on_commit)
 
 
 def _choose(store: Store, district: str | None, *, create: bool) -> DistrictId:
