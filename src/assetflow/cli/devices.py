@@ -36,7 +36,9 @@ def devices() -> None:
 @click.option(
     "--updates-end-before", type=DAY, metavar="DAY", help="Auto-update expiration before a day."
 )
-@click.option("--order-by", metavar="FIELD", default="asset_tag", show_default=True)
+@click.option(
+    "--order-by", metavar="FIELD", default="asset_tag", show_default=True, help="Sort by a field."
+)
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 @click.pass_obj
 def list_devices(

@@ -86,13 +86,16 @@ def exit_code(error: errors.AssetflowError) -> int:
     return next(_BY_CLASS[cls] for cls in type(error).__mro__ if cls in _BY_CLASS)
 
 
+_SAID = frozenset({"setting", "extra"})  # the message or the hint names these
+
+
 def tell_error(error: errors.AssetflowError, *, as_json: bool) -> str:
     """An error as lines for a person, or as one JSON document."""
     if as_json:
         document = {"schema_version": SCHEMA_VERSION, "kind": "error", "data": error.as_dict()}
         return json.dumps(document)
     lines = [_sentence(error.message)]
-    shown = {k: v for k, v in error.context.items() if v not in (None, "", ())}
+    shown = {k: v for k, v in error.context.items() if v not in (None, "", ()) and k not in _SAID}
     if shown:
         lines.append("  about  " + "; ".join(f"{k} {_plain(v)}" for k, v in shown.items()))
     lines += [f"  do     {error.hint}", f"  code   {error.code}"]

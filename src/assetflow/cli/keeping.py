@@ -56,7 +56,7 @@ def journal() -> None:
 @journal.command("verify")
 @click.pass_obj
 def verify(face: Face) -> None:
-    """Check every link of the journal's chain, and that the tables follow from it."""
+    """Check the journal's chain, and the tables against it."""
     from assetflow.cli.notices import journal_row  # noqa: PLC0415  # loads the model
 
     with face.open() as district:
@@ -91,7 +91,10 @@ def show_policy(face: Face, *, comments: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Check the file; adopt nothing.")
 @click.pass_obj
 def adopt_policy(face: Face, file: TextIO, *, dry_run: bool) -> None:
-    """Make a TOML file the district's policy. ``-`` reads standard input."""
+    """Make a TOML file the district's policy.
+
+    `-` reads standard input.
+    """
     from assetflow.cli.shapes_work import AdoptedRow  # noqa: PLC0415  # loads the model
     from assetflow.model import DistrictPolicy  # noqa: PLC0415  # as above
 

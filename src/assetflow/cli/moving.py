@@ -77,6 +77,12 @@ _COLUMN = click.option(
     help="What a column is, when its heading does not say.",
 )
 _ENCODING = click.option("--encoding", metavar="NAME", help="How characters are encoded.")
+_DAY_FIRST = click.option(
+    "--day-first/--month-first", default=None, help="How dates with slashes begin."
+)
+_CREATE_SITES = click.option(
+    "--create-sites", is_flag=True, help="Add schools that are not known, instead of rejecting."
+)
 
 
 @import_.command("devices")
@@ -86,6 +92,8 @@ _ENCODING = click.option("--encoding", metavar="NAME", help="How characters are 
     "--match-on", metavar="FIELDS", help="Fields that find a device: serial,asset_tag unless given."
 )
 @_ENCODING
+@_DAY_FIRST
+@_CREATE_SITES
 @_REJECTS
 @_DRY
 @click.pass_obj
@@ -111,6 +119,8 @@ def import_devices(
 @_FILE
 @_COLUMN
 @_ENCODING
+@_DAY_FIRST
+@_CREATE_SITES
 @_REJECTS
 @_DRY
 @click.pass_obj
@@ -166,7 +176,9 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--source", help="Of one source, such as google.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=20, show_default=True, help="At most so many."
+)
 @click.pass_obj
 def list_runs(face: Face, /, source: str | None, limit: int) -> None:
     """List pulls, the newest first."""
@@ -191,7 +203,9 @@ def list_runs(face: Face, /, source: str | None, limit: int) -> None:
 @runs.command("show")
 @click.argument("run", metavar="RUN")
 @click.option("--outcome", help="Such as created, linked, changed, disagrees, ambiguous, refused.")
-@click.option("--limit", type=click.IntRange(min=0), default=1000, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=1000, show_default=True, help="At most so many."
+)
 @click.pass_obj
 def show_run(face: Face, /, run: str, outcome: str | None, limit: int) -> None:
     """Show what a pull did with each record.
