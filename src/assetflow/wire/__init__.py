@@ -8,7 +8,7 @@ Wire / AsyncWire                  tokens, rate limits, retries, deadline, byte c
 httpx, httpcore                   loaded with the first driver, shown to nobody
 ```
 
-See the [explanation](../explanation/network.md) for what each guarantee covers, and what not.
+The page *The network* of the documentation says what each guarantee covers, and what not.
 """
 
 from __future__ import annotations
