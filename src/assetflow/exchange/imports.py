@@ -83,6 +83,14 @@ class _Import:
         )
         return read_sheet(file, how)
 
+    def _places(self, sheet: Sheet, *, create_rooms: bool) -> PlaceBook:
+        return PlaceBook(
+            source="csv",
+            create_sites=self.create_sites,
+            create_rooms=create_rooms,
+            spellings={name: sheet.spellings(name) for name in ("site", "room")},
+        )
+
     def _said(self) -> dict[str, Any]:
         """All that was said about reading the file: part of what a batch is known by."""
         return {
@@ -131,9 +139,7 @@ class DeviceImport(_Import):
 
     def desk(self, sheet: Sheet) -> DeviceDesk:
         """What decides about the rows of an inventory."""
-        places = PlaceBook(
-            source="csv", create_sites=self.create_sites, create_rooms=self.create_rooms
-        )
+        places = self._places(sheet, create_rooms=self.create_rooms)
         return DeviceDesk(sheet=sheet, match_on=self.match_on, places=places)
 
 
@@ -171,7 +177,7 @@ class PersonImport(_Import):
 
     def desk(self, sheet: Sheet) -> PersonDesk:
         """What decides about the rows of a list of people."""
-        places = PlaceBook(source="csv", create_sites=self.create_sites, create_rooms=False)
+        places = self._places(sheet, create_rooms=False)
         return PersonDesk(sheet=sheet, match_on=self.match_on, places=places)
 
 

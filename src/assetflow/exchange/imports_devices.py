@@ -103,6 +103,7 @@ class DeviceDesk:
     _by_id: dict[ModelId, DeviceModel] = field(factory=dict, init=False)
     _made: dict[ModelId, DeviceModel] = field(factory=dict, init=False)
     _shares: dict[DeviceId, list[FundingShare]] = field(factory=dict, init=False)
+    _spelled: Mapping[str, Mapping[str, str]] = field(factory=dict, init=False)
     _assignments: Assignments = field(factory=Assignments, init=False)
 
     # --- reading ----------------------------------------------------------------------------
@@ -116,6 +117,9 @@ class DeviceDesk:
         )
         self._models = {m.name_key: m for m in tx.find(Query(kind=DeviceModel))}
         self._by_id = {m.id: m for m in self._models.values()}
+        self._spelled = {
+            n: self.sheet.spellings(n, "model") for n in ("model", "manufacturer", "category")
+        }
         self.places.load(tx)
         if self._fills(*_FUNDING):
             for share in tx.find(Query(kind=FundingShare, where=F.ends_on.is_unknown())):
@@ -263,13 +267,13 @@ class DeviceDesk:
         if model is None:
             model = DeviceModel(
                 id=ModelId(_STANDS_IN + key),
-                name=name,
+                name=self._spelled["model"].get(key, name),
                 name_key=key,
-                manufacturer=maker,
-                category=values.get("category"),
+                manufacturer=self._spelled["manufacturer"].get(key, maker),
+                category=self._spelled["category"].get(key, values.get("category")),
             )
             self._models[key] = self._by_id[model.id] = model
-        elif maker and fold_name(maker) != fold_name(model.manufacturer or ""):
+        if maker and fold_name(maker) != fold_name(model.manufacturer or ""):
             self._note(
                 "maker-differs",
                 "the model is known under another maker, or none; the file's is left out",

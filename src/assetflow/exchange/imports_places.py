@@ -13,6 +13,8 @@ from assetflow.rules.derived import fold_name
 from assetflow.workflows.places import find_places, place_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from assetflow.store.ports import Entry, ReadTransaction
     from assetflow.workflows.acting import Act
 
@@ -55,6 +57,8 @@ class PlaceBook:
     """Whether an unknown site is added."""
     create_rooms: bool
     """Whether an unknown room of a known site is added."""
+    spellings: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    """``site`` and ``room`` to the folded names of the file and how they are to be written."""
     _places: dict[PlaceId, Place] = field(factory=dict, init=False)
     _tree: PlaceTree = field(factory=lambda: PlaceTree(()), init=False)
     _found: dict[tuple[str, PlaceId | None, str], Place] = field(factory=dict, init=False)
@@ -132,7 +136,7 @@ class PlaceBook:
                 f"unknown-{what}",
                 f"names no {what} that is known; add it first, or say create_{what}s=True",
             )
-        shown = " ".join(text.split())
+        shown = self.spellings.get(what, {}).get(fold_name(text), " ".join(text.split()))
         code = shown if what == "site" and _CODE.fullmatch(shown) else None
         place = Place(
             id=PlaceId(f"new:{parent or ''}:{fold_name(text)}"),

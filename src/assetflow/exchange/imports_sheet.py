@@ -6,6 +6,7 @@ Nothing here knows a store. What a row means for the district's records is decid
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from assetflow.exchange.imports_fields import CUSTOM, CellKind, FieldSpec, grade
 from assetflow.exchange.imports_plan import REJECT_HEADINGS, ColumnUse, Finding, merged
 from assetflow.files import DEFAULT_LIMITS, Notice, header_key, read_table, unescape_cell
 from assetflow.model import CustomField, CustomType
+from assetflow.rules.derived import fold_name
 from assetflow.workflows.models import custom_value
 
 if TYPE_CHECKING:
@@ -111,6 +113,20 @@ class Sheet:
     """What was decided about the file."""
     originals: Mapping[int, tuple[str, ...]] = field(factory=dict, repr=False)
     """Line to the cells as they were."""
+
+    def spellings(self, name: str, of: str | None = None) -> dict[str, str]:
+        """How the file writes a name: folded name to its commonest spelling, whatever the order of the rows.
+
+        Args:
+            name: A text field.
+            of: Another text field, whose folded value is looked up instead.
+        """
+        counts: dict[str, Counter[str]] = {}
+        for draft in self.drafts:
+            text, key = draft.values.get(name), draft.values.get(of or name)
+            if text and key:
+                counts.setdefault(fold_name(key), Counter())[text] += 1
+        return {key: min(found, key=lambda t: (-found[t], t)) for key, found in counts.items()}
 
     def original(self, line: int) -> tuple[str, ...]:
         """The cells of a row as they were, under *headings*."""
