@@ -1,0 +1,176 @@
+"""What differs between databases: everything that the rest of the store must not know.
+
+An `Engine` is one database as this store uses it. A new database is a subclass of it, and nothing
+else: the tables, the statements, the filters and the transactions are the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from assetflow.store.ports import StoreFeature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from sqlalchemy.pool import PoolProxiedConnection
+
+    from assetflow.errors import AssetflowError
+    from assetflow.store.ports import Durability
+    from assetflow.store.schema import Kind
+
+__all__ = ["Engine", "upsert_for"]
+
+
+class Engine(ABC):
+    """One database: how to connect, begin, commit, lock, and read what went wrong."""
+
+    features: ClassVar[frozenset[StoreFeature]] = frozenset(
+        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
+    )
+    """What it offers beyond the port."""
+
+    sa_engine: sa.Engine
+    """SQLAlchemy's engine: its pool of connections, and its dialect for compiling."""
+    errors: tuple[type[BaseException], ...]
+    """What its driver raises."""
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """For which statements are compiled."""
+        return self.sa_engine.dialect
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where it is, for a person, without a password."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the address says that nothing is to be written."""
+        return False
+
+    # --- transactions ---
+
+    def connect(self) -> PoolProxiedConnection:
+        """A connection from the pool; its ``close`` gives it back."""
+        return self.sa_engine.raw_connection()
+
+    @abstractmethod
+    def begin_read(self, connection: PoolProxiedConnection) -> None:
+        """Begin a transaction whose reads all see one state."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[float]:
+        """What only one writer of this process may hold at once; gives the seconds left to wait.
+
+        Raises:
+            StoreLocked: not had in time.
+        """
+
+    @abstractmethod
+    def begin_write(
+        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+    ) -> None:
+        """Begin a transaction that will write.
+
+        Args:
+            connection: On which connection.
+            durability: What its commit waits for.
+            wait: For how many seconds to wait for a lock.
+        """
+
+    @abstractmethod
+    def lock_rows(self, cursor: Any, targets: Sequence[tuple[Kind, tuple[Any, ...]]]) -> None:
+        """Keep rows from being changed by others.
+
+        Args:
+            cursor: A cursor of the transaction.
+            targets: Kinds and keys, sorted.
+        """
+
+    @abstractmethod
+    def defer_references(self, cursor: Any, *, deferred: bool) -> None:
+        """Look at foreign keys at the end of the transaction instead of at each statement."""
+
+    # --- statements ---
+
+    def upsert(self, table: sa.Table) -> sa.ClauseElement:
+        """Insert a row, or replace all of the row with its key."""
+        return upsert_for(self.dialect.name, table)
+
+    @abstractmethod
+    def member_of(
+        self, column: sa.ColumnElement[Any], members: sa.BindParameter[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Whether a column's value stands in a long list that is bound as one value."""
+
+    @abstractmethod
+    def list_value(self, members: list[Any]) -> Any:
+        """The one value that such a list is bound as."""
+
+    @abstractmethod
+    def exact_sum(
+        self, column: sa.ColumnElement[Any]
+    ) -> tuple[Sequence[sa.ColumnElement[Any]], Callable[..., int | None]]:
+        """Columns from which a sum of whole numbers follows exactly, and how."""
+
+    # --- what went wrong ---
+
+    @abstractmethod
+    def fault(self, problem: BaseException, kind: str | None = None) -> AssetflowError:
+        """What a driver's error means, by its code. Never its words: they may hold a value."""
+
+    # --- the file or the server ---
+
+    migrates_at_open: ClassVar[bool] = False
+    """Whether opening brings the schema up to date. A server's is upgraded by its people."""
+
+    @abstractmethod
+    def tables(self, connection: sa.Connection) -> set[str]:
+        """Names of all tables that are there, of other programs too."""
+
+    def settle_in(self) -> None:
+        """What is done once for each opening, when the database is known to be ours or empty."""
+        return
+
+    @abstractmethod
+    def migration_lock(self, connection: sa.Connection) -> AbstractContextManager[None]:
+        """Keep other processes from migrating meanwhile; commit at the end of the block.
+
+        On a server this is a lock of the session, such as ``pg_advisory_lock`` or ``GET_LOCK``.
+        """
+
+    def backup(self, revision: str, at: datetime) -> str | None:  # noqa: ARG002  # for subclasses
+        """Copy what is there before it is migrated; ``None`` where its people do that."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of all connections."""
+
+
+def upsert_for(engine: str, table: sa.Table) -> sa.ClauseElement:
+    """An upsert: no two engines write it alike, and Core has no word for it.
+
+    Args:
+        engine: SQLAlchemy's name of the dialect.
+        table: Into which table.
+    """
+    key = [c.name for c in table.primary_key.columns]
+    others = [c.name for c in table.columns if c.name not in key]
+    if engine in ("mysql", "mariadb"):
+        into = mysql.insert(table)
+        # The key is set to itself where nothing else can be set.
+        return into.on_duplicate_key_update({n: into.inserted[n] for n in others or key})
+    make = postgresql.insert if engine == "postgresql" else sqlite.insert
+    new = make(table)
+    if not others:
+        return new.on_conflict_do_nothing(index_elements=key)
+    return new.on_conflict_do_update(index_elements=key, set_={n: new.excluded[n] for n in others})

@@ -1,0 +1,155 @@
+"""Bringing a database to the schema of this version, or refusing it.
+
+Alembic is imported only when there is something to do: a script that opens a file of the right
+revision does not wait for it.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from assetflow.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from assetflow.store.sql.dialects import Engine
+
+__all__ = ["HEAD", "REVISIONS", "VERSION_TABLE", "Found", "prepare_schema", "revision", "upgrade"]
+
+VERSION_TABLE = "assetflow_alembic_version"
+"""Where Alembic notes the revision; a name of its own, since a database may be shared."""
+REVISIONS = ("0001",)
+"""Every revision that this version knows, oldest first."""
+HEAD = REVISIONS[-1]
+"""The revision that this version works with."""
+
+# Alembic keeps the migration that runs in a module of its own: one at a time in a process.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class Found(enum.Enum):
+    """What a database holds, as far as its schema goes."""
+
+    NOTHING = "nothing"
+    """No table at all."""
+    CURRENT = "current"
+    """The schema of this version."""
+    OLDER = "older"
+    """The schema of an earlier version."""
+    NEWER = "newer"
+    """A revision that this version does not know."""
+    FOREIGN = "foreign"
+    """Tables, but none of a store."""
+
+
+def prepare_schema(engine: Engine, *, migrate: bool = True) -> None:
+    """Bring a database to the schema of this version where that is allowed, or refuse it.
+
+    Args:
+        engine: The database.
+        migrate: Whether an older schema may be brought up to date. An empty file gets one anyway.
+
+    Raises:
+        SchemaTooNew: a newer version of assetflow wrote it.
+        SchemaOutdated: it is older, and may not or cannot be brought up to date here.
+        StoreUnavailable: it holds another program's tables, or nothing and may not be written.
+    """
+    problem = None
+    try:
+        with engine.sa_engine.connect() as connection:
+            found, here = _look(engine, connection)
+        _refuse(found, here, engine)
+        engine.settle_in()
+        if found is Found.OLDER and not migrate:
+            raise _outdated(here)
+        if found is not Found.CURRENT:
+            _migrate(engine)
+    except engine.errors as raised:
+        problem = engine.fault(raised)
+    if problem is not None:
+        raise problem
+
+
+def revision(engine: Engine) -> tuple[Found, str | None]:
+    """What a database holds, and its revision. Changes nothing."""
+    problem = None
+    try:
+        with engine.sa_engine.connect() as connection:
+            return _look(engine, connection)
+    except engine.errors as raised:
+        problem = engine.fault(raised)
+    raise problem
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Bring a database to the schema of this version, under a lock; others wait or find it done.
+
+    Returns:
+        The path of the copy that was made before, if one was.
+    """
+    problem = None
+    try:
+        return _migrate(engine)
+    except engine.errors as raised:
+        problem = engine.fault(raised)
+    raise problem
+
+
+def _look(engine: Engine, connection: sa.Connection) -> tuple[Found, str | None]:
+    tables = engine.tables(connection)
+    if VERSION_TABLE not in tables:
+        return (Found.FOREIGN if tables else Found.NOTHING), None
+    row = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").first()  # noqa: S608
+    here = None if row is None else str(row[0])
+    if here == HEAD:
+        return Found.CURRENT, here
+    return (Found.OLDER if here in REVISIONS else Found.NEWER), here
+
+
+def _refuse(found: Found, here: str | None, engine: Engine) -> None:
+    if found is Found.NEWER:
+        msg = "the store was written by a newer version of assetflow"
+        raise SchemaTooNew(msg, revision=here, known=HEAD)
+    if found is Found.FOREIGN:
+        msg = "the database holds another program's tables and none of a store"
+        raise StoreUnavailable(msg, hint="Name another file; this one is left as it is.")
+    if engine.read_only and found is Found.NOTHING:
+        msg = "the database is empty and was opened for reading only"
+        raise StoreUnavailable(msg, hint="Open it once without mode=ro.")
+    if found is not Found.CURRENT and (engine.read_only or not engine.migrates_at_open):
+        raise _outdated(here)
+
+
+def _outdated(here: str | None) -> SchemaOutdated:
+    return SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
+
+
+def _migrate(engine: Engine) -> str | None:
+    copy = None
+    with (
+        _ONE_AT_A_TIME,
+        engine.sa_engine.connect() as connection,
+        engine.migration_lock(connection),
+    ):
+        # Another process may have done it while this one waited for the lock.
+        found, here = _look(engine, connection)
+        if found is Found.OLDER and here is not None:
+            copy = engine.backup(here, datetime.now(UTC))
+        if found in (Found.OLDER, Found.NOTHING):
+            _run(connection)
+    return copy
+
+
+def _run(connection: sa.Connection) -> None:
+    # Alembic takes a fifth of a second to import.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "assetflow.store.sql:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

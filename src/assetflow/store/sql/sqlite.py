@@ -1,0 +1,283 @@
+"""SQLite as this store uses it: one file, write-ahead log, one writer at a time.
+
+Connections are set up here. The driver begins no transaction of its own; reads begin deferred and
+see one state, writes take the write lock when they begin, so that nothing read can be overtaken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from assetflow.errors import FeatureMissing, InvalidValue, StoreDamaged, StoreUnavailable
+from assetflow.store.ports import Durability, StoreFeature
+from assetflow.store.sql.dialects import Engine
+from assetflow.store.sql.faults import sqlite_fault
+from assetflow.store.sql.locks import FairLock, lock_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from sqlalchemy.pool import PoolProxiedConnection
+
+    from assetflow.errors import AssetflowError
+    from assetflow.store.schema import Kind
+
+__all__ = ["SqliteEngine"]
+
+_KIB_CACHE = 32 * 1024
+_LOG_LIMIT = 64 * 1024 * 1024
+_STATEMENTS = 512
+_SETUP = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA temp_store = MEMORY",
+    f"PRAGMA cache_size = -{_KIB_CACHE}",
+    f"PRAGMA journal_size_limit = {_LOG_LIMIT}",
+)
+# What a commit waits for, and after how many pages of log the file itself is brought up to date:
+# bulk work writes so much that doing it often costs more than a longer log.
+_DURABILITY = {
+    Durability.FULL: ("PRAGMA synchronous = FULL", "PRAGMA wal_autocheckpoint = 1000"),
+    Durability.BULK: ("PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 16000"),
+}
+_MODES = ("rwc", "rw", "ro")
+_RETRY_SECONDS = 0.02
+_SHORT_WAIT = 0.05
+
+
+class SqliteEngine(Engine):
+    """A district's file.
+
+    Args:
+        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``; ``?mode=ro`` only reads,
+            ``?mode=rw`` makes no new file.
+        lock_timeout: Seconds to wait for the write lock.
+
+    Raises:
+        FeatureMissing: a database in memory, which its connections could not share.
+        InvalidValue: an option that is not known.
+    """
+
+    features: ClassVar[frozenset[StoreFeature]] = frozenset(
+        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
+    )
+    migrates_at_open = True
+    errors = (sqlite3.Error, sa.exc.SQLAlchemyError, OverflowError, UnicodeError)
+
+    def __init__(self, url: sa.URL, *, lock_timeout: float) -> None:
+        database = url.database or ""
+        options = dict(url.query)
+        mode = options.pop("mode", "rwc")
+        if options or mode not in _MODES:
+            msg = "a SQLite address takes one option, mode: rwc, rw or ro"
+            raise InvalidValue(msg, hint="sqlite:///lincoln.db?mode=ro")
+        if not database or ":memory:" in database or database.startswith("file:"):
+            msg = "a SQLite store is a file; in memory, connections could not share it"
+            raise FeatureMissing(
+                msg, hint="Name a file: sqlite:///lincoln.db. In memory there is MemoryStore."
+            )
+        self.path = os.path.abspath(database)  # noqa: PTH100  # keeps `..` as the system reads it
+        self.mode = str(mode)
+        self.lock_timeout = lock_timeout
+        self._lock: FairLock | None = None
+        self.sa_engine = sa.create_engine(
+            "sqlite://",
+            creator=self.new_connection,
+            poolclass=QueuePool,
+            pool_size=8,
+            max_overflow=-1,
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+
+    @property
+    def address(self) -> str:
+        """The file, as a URL."""
+        return f"sqlite:///{self.path}"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the address says so."""
+        return self.mode == "ro"
+
+    def new_connection(self) -> sqlite3.Connection:
+        """A connection outside of the pool, set up like those in it."""
+        folder = os.path.dirname(self.path)  # noqa: PTH120
+        if not os.path.isdir(folder):  # noqa: PTH112
+            msg = "the folder of the database file does not exist"
+            raise StoreUnavailable(msg, hint="Make the folder, or correct the address.")
+        connection = sqlite3.connect(
+            f"{Path(self.path).as_uri()}?mode={self.mode}",
+            uri=True,
+            timeout=self.lock_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+        )
+        for pragma in _SETUP:
+            connection.execute(pragma)
+        return connection
+
+    # --- transactions ---
+
+    def begin_read(self, connection: PoolProxiedConnection) -> None:
+        """Deferred: the state is fixed by the first read."""
+        connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]  # connected
+
+    def writing(self) -> AbstractContextManager[float]:
+        """The file's queue of writers in this process."""
+        if self._lock is None:
+            with suppress(OSError):
+                self._lock = lock_for(self.path)
+        if self._lock is None:
+            msg = "the database file is not there"
+            raise StoreUnavailable(msg)
+        return self._lock.held(self.lock_timeout)
+
+    def begin_write(
+        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+    ) -> None:
+        """Immediate: the write lock is had before anything is read."""
+        driver: Any = connection.driver_connection
+        info = connection.info
+        if info.get("durability") is not durability:
+            for pragma in _DURABILITY[durability]:
+                driver.execute(pragma)
+            info["durability"] = durability
+        shorter = wait < self.lock_timeout - _SHORT_WAIT
+        if shorter:
+            driver.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        finally:
+            if shorter:
+                driver.execute(f"PRAGMA busy_timeout = {int(self.lock_timeout * 1000)}")
+
+    def lock_rows(self, cursor: Any, targets: Sequence[tuple[Kind, tuple[Any, ...]]]) -> None:
+        """Nothing to do: a writer has the whole file."""
+
+    def defer_references(self, cursor: Any, *, deferred: bool) -> None:
+        """For this transaction; SQLite forgets it at the end."""
+        cursor.execute(f"PRAGMA defer_foreign_keys = {'ON' if deferred else 'OFF'}")
+
+    # --- statements ---
+
+    def member_of(
+        self, column: sa.ColumnElement[Any], members: sa.BindParameter[Any]
+    ) -> sa.ColumnElement[bool]:
+        """The list is JSON, which SQLite reads as a table: one bind, whatever its length."""
+        listed = sa.func.json_each(members).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+
+    def list_value(self, members: list[Any]) -> str:
+        """JSON."""
+        return json.dumps(members)
+
+    def exact_sum(
+        self, column: sa.ColumnElement[Any]
+    ) -> tuple[Sequence[sa.ColumnElement[Any]], Callable[..., int | None]]:
+        """Upper and lower halves apart, because SQLite's sum ends at 64 bits with an error."""
+        high = sa.func.sum(column.op(">>")(sa.literal_column("32")))
+        low = sa.func.sum(column.op("&")(sa.literal_column("4294967295")))
+        return (high, low), lambda h, w: None if h is None else (h << 32) + w
+
+    # --- what went wrong ---
+
+    def fault(self, problem: BaseException, kind: str | None = None) -> AssetflowError:
+        """By SQLite's own codes."""
+        if isinstance(problem, sa.exc.DBAPIError) and problem.orig is not None:
+            problem = problem.orig
+        return sqlite_fault(problem, self.path, kind)
+
+    # --- the file ---
+
+    def tables(self, connection: sa.Connection) -> set[str]:
+        """Names of the tables and views that are there, but for SQLite's own."""
+        names = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
+        found = {str(row[0]) for row in connection.exec_driver_sql(names)}
+        return {name for name in found if not name.startswith("sqlite_")}
+
+    def settle_in(self) -> None:
+        """Give the file its write-ahead log, once for its life.
+
+        Two processes that switch at once are told "locked" without a wait, so the wait is here.
+
+        Raises:
+            StoreUnavailable: the file system cannot share a log between processes.
+        """
+        if self.read_only:
+            return
+        deadline = time.monotonic() + self.lock_timeout
+        connection = self.sa_engine.raw_connection()
+        try:
+            mode = self._log_mode(connection.driver_connection, deadline)
+        finally:
+            connection.close()
+        if mode != "wal":
+            raise StoreUnavailable(
+                "the file system cannot keep a write-ahead log",
+                hint="Keep the file on a disk of this machine, not on a network share.",
+            )
+
+    def _log_mode(self, driver: Any, deadline: float) -> str:
+        while True:
+            try:
+                return str(driver.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as problem:
+                busy = problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
+    @contextmanager
+    def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
+        """The file's write lock; foreign keys are off meanwhile, for tables that are rebuilt."""
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+        try:
+            yield
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken is not None:
+                raise StoreDamaged("a migration would leave references without what they refer to")
+            connection.connection.commit()
+        finally:
+            connection.connection.rollback()
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+    def backup(self, revision: str, at: datetime) -> str:
+        """Copy the file beside itself, whole, while others may read it.
+
+        Args:
+            revision: The revision that the copy holds.
+            at: Now.
+
+        Returns:
+            The path of the copy.
+        """
+        path = f"{self.path}.backup-{revision}-{at:%Y%m%dT%H%M%SZ}"
+        source, copy = self.new_connection(), None
+        try:
+            copy = sqlite3.connect(path)
+            source.backup(copy)
+        finally:
+            source.close()
+            if copy is not None:
+                copy.close()
+        shutil.copymode(self.path, path)
+        return path
+
+    def close(self) -> None:
+        """The last connection of all processes brings the file up to date."""
+        self.sa_engine.dispose()

@@ -1,0 +1,315 @@
+"""The store on SQL: transactions over one engine."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from assetflow.errors import ConfigError, StoreReadOnly, StoreUnavailable
+from assetflow.store.hooks import tell
+from assetflow.store.ports import Durability
+from assetflow.store.schema import check_district
+from assetflow.store.sql.forks import keep_for_ever
+from assetflow.store.sql.library import Library
+from assetflow.store.sql.migrate import prepare_schema
+from assetflow.store.sql.reading import SqlRead
+from assetflow.store.sql.sqlite import SqliteEngine
+from assetflow.store.sql.writing import SqlWrite
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from sqlalchemy.pool import PoolProxiedConnection
+
+    from assetflow.model import DistrictId
+    from assetflow.store.ports import CommitHook, StoreFeature
+    from assetflow.store.sql.dialects import Engine
+
+__all__ = ["SqlStore"]
+
+_STORES: weakref.WeakSet[SqlStore] = weakref.WeakSet()
+
+
+class SqlStore:
+    """Keeps districts in a SQL database. Safe to use from several threads and after a fork.
+
+    Args:
+        engine: The database.
+        on_commit: Told after each commit that wrote something.
+    """
+
+    def __init__(self, engine: Engine, *, on_commit: CommitHook | None = None) -> None:
+        self._engine = engine
+        self._on_commit = on_commit
+        self._library = Library(engine)
+        self._closed = False
+        _STORES.add(self)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        on_commit: CommitHook | None = None,
+        lock_timeout: float = 30.0,
+        migrate: bool = True,
+    ) -> SqlStore:
+        """Open the store at an address; a SQLite file is made, or brought up to date, on the way.
+
+        A file of an older version is copied beside itself first:
+        ``lincoln.db.backup-0001-20260817T130500Z``.
+
+        Args:
+            url: ``sqlite:///lincoln.db``; ``?mode=ro`` only reads, ``?mode=rw`` makes no file.
+            on_commit: Told after each commit that wrote something.
+            lock_timeout: Seconds that a writer waits for another.
+            migrate: Whether a file of an older version is brought up to date; if not, it is
+                refused.
+
+        Raises:
+            ConfigError: an address of a kind that is not known.
+            StoreUnavailable: the file cannot be opened, or holds another program's tables.
+            StoreDamaged: the file is not a database.
+            SchemaTooNew: a newer version of assetflow wrote it.
+            SchemaOutdated: it is of an older version and may not be brought up to date.
+        """
+        engine = engine_for(url, lock_timeout=lock_timeout)
+        try:
+            prepare_schema(engine, migrate=migrate)
+        except BaseException:
+            engine.close()
+            raise
+        return cls(engine, on_commit=on_commit)
+
+    @property
+    def features(self) -> frozenset[StoreFeature]:
+        """What the engine can do beyond the port."""
+        return self._engine.features
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a password."""
+        return self._engine.address
+
+    def districts(self) -> list[DistrictId]:
+        """The districts that have a journal here, sorted."""
+        self.check()
+        problem = None
+        rows: Any = ()
+        try:
+            connection = self._engine.connect()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(self._library.journal.districts.sql)
+                rows = cursor.fetchall()
+                cursor.close()
+            finally:
+                connection.close()
+        except self._engine.errors as raised:
+            problem = self._engine.fault(raised)
+        if problem is not None:
+            raise problem
+        return sorted(row[0] for row in rows)
+
+    def read(self, district: DistrictId) -> ReadScope:
+        """Begin consistent reads."""
+        self.check()
+        check_district(district)
+        return ReadScope(self, district)
+
+    def write(
+        self, district: DistrictId, *, durability: Durability = Durability.FULL
+    ) -> WriteScope:
+        """Begin a transaction that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            StoreLocked: no lock within the store's wait.
+            StoreReadOnly: the store was opened for reading.
+        """
+        self.check()
+        check_district(district)
+        if self._engine.read_only:
+            msg = "the store was opened for reading only"
+            raise StoreReadOnly(msg, hint="Open it without mode=ro.")
+        return WriteScope(self, district, durability)
+
+    def close(self) -> None:
+        """Let go of connections and files. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._engine.close()
+
+    def check(self) -> None:
+        """Refuse further use once closed.
+
+        Raises:
+            StoreUnavailable: it is closed.
+        """
+        if self._closed:
+            msg = "the store is closed"
+            raise StoreUnavailable(msg, hint="Open it again.")
+
+    @property
+    def library(self) -> Library:
+        """The engine and its statements, for tests and measurements."""
+        return self._library
+
+    def told(self, district: DistrictId, tx: SqlWrite, head: Any) -> None:
+        """Tell the hook of a commit."""
+        if self._on_commit is not None and head is not None:
+            tell(self._on_commit, district, head, tx.counts)
+
+    def forked(self) -> None:
+        """Begin with a new pool in a forked child."""
+        keep_for_ever(self._engine.sa_engine.pool)
+        self._engine.sa_engine.dispose(close=False)
+
+
+def engine_for(url: str, *, lock_timeout: float) -> Engine:
+    """The engine that an address names.
+
+    Raises:
+        ConfigError: none is known for it.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        parsed = None
+    if parsed is not None and parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return SqliteEngine(parsed, lock_timeout=lock_timeout)
+    kind = "is not an address of a store" if parsed is None else "names a database not known here"
+    raise ConfigError(f"the store's URL {kind}", hint="sqlite:///lincoln.db")
+
+
+class ReadScope:
+    """The block of a read transaction.
+
+    Args:
+        store: The store.
+        district: The district.
+    """
+
+    __slots__ = ("_district", "_store", "_tx")
+
+    def __init__(self, store: SqlStore, district: DistrictId) -> None:
+        self._store = store
+        self._district = district
+        self._tx: SqlRead | None = None
+
+    def __enter__(self) -> SqlRead:
+        library = self._store.library
+        tx, problem = None, None
+        try:
+            tx = self._begin(library)
+        except library.engine.errors as raised:
+            problem = library.engine.fault(raised)
+        if tx is None:
+            raise problem or StoreUnavailable("no transaction")
+        self._tx = tx
+        return tx
+
+    def _begin(self, library: Library) -> SqlRead:
+        connection = library.engine.connect()
+        try:
+            library.engine.begin_read(connection)
+            tx = SqlRead(self._district, connection, library)
+            # The first read fixes what all others see, so it is made at once.
+            tx.head()
+        except BaseException:
+            _give_back(connection, library.engine)
+            raise
+        return tx
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._tx is not None:
+            self._tx.abandon()
+
+
+class WriteScope:
+    """The block of a write transaction.
+
+    Args:
+        store: The store.
+        district: The district.
+        durability: What its commit waits for.
+    """
+
+    __slots__ = ("_district", "_durability", "_store", "_turn", "_tx")
+
+    def __init__(self, store: SqlStore, district: DistrictId, durability: Durability) -> None:
+        self._store = store
+        self._district = district
+        self._durability = durability
+        self._tx: SqlWrite | None = None
+        self._turn: AbstractContextManager[float] | None = None
+
+    def __enter__(self) -> SqlWrite:
+        engine = self._store.library.engine
+        turn = engine.writing()
+        wait = turn.__enter__()
+        tx, problem = None, None
+        try:
+            tx = self._begin(engine, wait)
+        except engine.errors as raised:
+            problem = engine.fault(raised)
+        finally:
+            if tx is None:
+                turn.__exit__(None, None, None)
+        if tx is None:
+            raise problem or StoreUnavailable("no transaction")
+        self._tx, self._turn = tx, turn
+        return tx
+
+    def _begin(self, engine: Engine, wait: float) -> SqlWrite:
+        connection = engine.connect()
+        try:
+            engine.begin_write(connection, self._durability, wait)
+            return SqlWrite(self._district, connection, self._store.library)
+        except BaseException:
+            _give_back(connection, engine)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        tx, turn = self._tx, self._turn
+        if tx is None or turn is None:
+            return
+        head = None
+        try:
+            if kind is None:
+                head = tx.finish()
+        finally:
+            tx.abandon()
+            turn.__exit__(None, None, None)
+        self._store.told(self._district, tx, head)
+
+
+def _give_back(connection: PoolProxiedConnection, engine: Engine) -> None:
+    """Return a connection that may be in a transaction."""
+    try:
+        connection.rollback()
+    except engine.errors:
+        connection.invalidate()
+    connection.close()
+
+
+def _after_fork() -> None:
+    for store in list(_STORES):
+        store.forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
