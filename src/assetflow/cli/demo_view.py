@@ -27,8 +27,10 @@ class Step:
     """What: ``roster``, ``inventory``, ``google``, ``hand-out``."""
     source: str
     """From where."""
-    found: str
-    """What was there."""
+    count: int
+    """How many are there."""
+    what: str
+    """Of what."""
     result: str
     """What came of it."""
 
@@ -107,31 +109,30 @@ class CleanedCard:
 
 
 def _steps(report: DemoReport) -> Iterator[Step]:
-    run = report.pull.run
-    yield Step(
-        name="roster",
-        source="roster.zip",
-        found=f"{report.people:,} people",
-        result=_came_of(report.roster),
-    )
-    yield Step(
-        name="inventory",
-        source="inventory.csv",
-        found=f"{report.inventory.unchanged + report.inventory.created + report.inventory.changed:,} devices",
-        result=_came_of(report.inventory),
-    )
+    run, taken = report.pull.run, report.inventory
     out = f"{report.handed_out:,} handed out" if report.handed_out else "unchanged"
-    yield Step(
-        name="hand-out", source="since August", found=f"{report.held:,} devices are out", result=out
-    )
     moved = ((run.linked, "matched"), (run.created, "new"), (run.changed, "changed"))
     told = ", ".join(f"{count:,} {word}" for count, word in moved if count)
-    yield Step(
-        name="google",
-        source=report.address.removeprefix("http://"),
-        found=f"{run.seen:,} Chromebooks",
-        result=told or "unchanged",
+    rows = (
+        ("roster", "roster.zip", report.people, "people", _came_of(report.roster)),
+        (
+            "inventory",
+            "inventory.csv",
+            taken.created + taken.changed + taken.unchanged,
+            "devices",
+            _came_of(taken),
+        ),
+        ("hand-out", "since August", report.held, "devices out", out),
+        (
+            "Google",
+            report.address.removeprefix("http://"),
+            run.seen,
+            "Chromebooks",
+            told or "unchanged",
+        ),
     )
+    for name, source, count, what, result in rows:
+        yield Step(name=name, source=source, count=count, what=what, result=result)
 
 
 def _came_of(done: ImportReport) -> str:
@@ -171,14 +172,7 @@ def demo_lines(card: DemoCard) -> list[str]:
 
 def _lines(card: DemoCard) -> Iterator[str]:
     yield f"{card.district} (made up, seed {card.seed}) in ./{card.folder}   {card.seconds:.1f} s, no network used"
-    widths = [max(len(getattr(s, n)) for s in card.steps) for n in ("name", "source", "found")]
-    for step in card.steps:
-        cells = (
-            step.name.ljust(widths[0]),
-            step.source.ljust(widths[1]),
-            step.found.rjust(widths[2]),
-        )
-        yield f"  {'  '.join(cells)}   {step.result}"
+    yield from (f"  {line}" for line in step_lines(card))
     yield ""
     yield "Needs attention today" if card.attention else "Nothing needs attention today."
     for group in card.attention:
@@ -189,6 +183,16 @@ def _lines(card: DemoCard) -> Iterator[str]:
     yield ""
     yield "Next"
     yield from (f"  {command}" for command in card.next)
+
+
+def step_lines(card: DemoCard) -> list[str]:
+    """What was done, a line each, lined up."""
+    cells = [(s.name, s.source, f"{s.count:,}", s.what, s.result) for s in card.steps]
+    widths = [max(len(row[i]) for row in cells) for i in range(4)]
+    return [
+        f"{name:<{widths[0]}}   {source:<{widths[1]}}   {count:>{widths[2]}} {what:<{widths[3]}}   {result}"
+        for name, source, count, what, result in cells
+    ]
 
 
 def sentence(group: AttentionGroupRow) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -98,8 +99,24 @@ def tell_error(error: errors.AssetflowError, *, as_json: bool) -> str:
     shown = {k: v for k, v in error.context.items() if v not in (None, "", ()) and k not in _SAID}
     if shown:
         lines.append("  about  " + "; ".join(f"{k} {_plain(v)}" for k, v in shown.items()))
-    lines += [f"  do     {error.hint}", f"  code   {error.code}"]
+    lines += [f"  do     {_for_shell(error.hint)}", f"  code   {error.code}"]
     return "\n".join(lines)
+
+
+# A hint speaks Python; here its arguments are options.
+_OPTIONS = (
+    (re.compile(r"\bmax_(change|absent|new)_percent=(\d+)"), r"--max-\1-percent \2"),
+    (re.compile(r"`max_change="), "`--max-change-percent"),
+    (re.compile(r"\bcreate_sites=True"), "--create-sites"),
+    (re.compile(r"\bday_first="), "--day-first or --month-first"),
+    (re.compile(r"\bmapping=\{.*?\}"), "--column HEADING=FIELD"),
+)
+
+
+def _for_shell(hint: str) -> str:
+    for pattern, option in _OPTIONS:
+        hint = pattern.sub(option, hint)
+    return hint
 
 
 def _sentence(text: str) -> str:

@@ -27,6 +27,7 @@ def pull() -> None:
 @click.option("--workers", type=click.IntRange(1, 32), help="Listings read at once.")
 @click.option("--max-change-percent", type=_PERCENT, help="How much of the known fleet may change.")
 @click.option("--max-absent-percent", type=_PERCENT, help="How much of it may be gone.")
+@click.option("--max-new-percent", type=_PERCENT, help="How much may be new; 50 unless given.")
 @click.pass_obj
 def pull_google(face: Face, /, workers: int | None, **limits: Any) -> None:
     """Pull Chromebooks from Google.
@@ -35,9 +36,10 @@ def pull_google(face: Face, /, workers: int | None, **limits: Any) -> None:
     """
     from assetflow.cli.shapes_work import PullRow  # noqa: PLC0415  # loads the model
 
+    given = {name: percent for name, percent in limits.items() if percent is not None}
     count = workers or int(face.settings.get("pull.workers") or 4)
     with face.google() as google, face.open() as district, face.progress() as tell:
-        report = district.pull(google, workers=count, on_progress=tell, **limits)
+        report = district.pull(google, workers=count, on_progress=tell, **given)
     face.out.single("pull", PullRow.of_report(report), lines=[report.summary()])
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from assetflow.cli.demo_view import step_lines
 
 if TYPE_CHECKING:
     from assetflow.cli.demo_view import DemoCard
@@ -42,58 +43,49 @@ def paint_demo(card: DemoCard, *, on: Console | None = None) -> None:
         on: Instead of standard output, such as a console that records a picture.
     """
     to = on or console()
-    to.print()
-    to.print(_title(card))
-    to.print()
-    to.print(Padding(_steps(card), (0, 0, 0, 2)))
-    to.print()
-    to.print(Text("Needs attention today", style="bold"))
-    to.print(Padding(_attention(card), (0, 0, 0, 2)))
-    to.print()
-    verified = Text("Journal verified  ", style="bold")
-    verified.append("✓ ", style="green")
-    verified.append(f"{card.events:,} events", style="default not bold")
-    verified.append(f"   head {card.head[:16]}", style="dim not bold")
-    to.print(verified)
-    to.print()
-    to.print(Text("Next", style="bold"))
-    for command in card.next:
-        to.print(Text(f"  {command}", style="cyan"), soft_wrap=True)
-    to.print()
+    for line in _demo(card):
+        # a command that is cut in two cannot be pasted, so the terminal wraps and not rich
+        to.print(line, soft_wrap=True)
 
 
-def _title(card: DemoCard) -> Text:
-    title = Text(card.district, style="bold")
-    title.append(f"   made up, seed {card.seed}, in ./{card.folder}", style="dim not bold")
-    title.append(f"   {card.seconds:.1f} s, no network used", style="dim not bold")
-    return title
+def _demo(card: DemoCard) -> Iterator[Text]:
+    yield Text()
+    yield _joined((card.district, "bold"), (f"   made up, in ./{card.folder}", "dim"))
+    yield Text()
+    yield from (Text(f"  {line}") for line in step_lines(card))
+    yield Text()
+    yield Text("Needs attention today" if card.attention else "Nothing needs attention.", "bold")
+    yield from _attention(card)
+    yield Text()
+    yield _joined(
+        ("Journal verified", "bold"),
+        (" ✓", "green"),
+        (f"  {card.events:,} events, head {card.head[:16]}", "dim"),
+        (f"   {card.seconds:.1f} s, no network used", "dim"),
+    )
+    yield Text()
+    yield Text("Next", "bold")
+    yield from (Text(f"  {command}", "cyan") for command in card.next)
+    yield Text()
 
 
-def _steps(card: DemoCard) -> Table:
-    shown = Table.grid(padding=(0, 3, 0, 0))
-    shown.add_column(no_wrap=True)
-    shown.add_column(style="dim", no_wrap=True)
-    shown.add_column(justify="right", no_wrap=True)
-    shown.add_column()
-    for step in card.steps:
-        shown.add_row(step.name, step.source, step.found, step.result)
-    return shown
-
-
-def _attention(card: DemoCard) -> Table:
-    shown = Table.grid(padding=(0, 3, 0, 0))
-    shown.add_column(justify="right", no_wrap=True)
-    shown.add_column()
-    shown.add_column(justify="right", style="dim", no_wrap=True)
-    shown.add_column(justify="right", no_wrap=True)
+def _attention(card: DemoCard) -> Iterator[Text]:
+    wide = max((len(group.title) for group in card.attention), default=0)
     for group in card.attention:
         old = group.oldest_days
-        what = Text(group.title)
-        what.append(f"\n{group.command}", style="cyan")
-        shown.add_row(
-            Text(f"{group.count:,}", style="bold yellow"),
-            what,
-            f"oldest {old:,} days" if old is not None and old > 0 else "",
-            "" if group.money is None else str(group.money),
+        age = f"oldest {old:,} days" if old is not None and old > 0 else ""
+        money = "" if group.money is None else str(group.money)
+        yield _joined(
+            (f"  {group.count:>5,}", "bold yellow"),
+            (f"  {group.title:<{wide}}", ""),
+            (f"  {age:>15}", "dim"),
+            (f"  {money:>11}", ""),
         )
-    return shown
+        yield Text(f"         {group.command}", "cyan")
+
+
+def _joined(*parts: tuple[str, str]) -> Text:
+    line = Text()
+    for words, style in parts:
+        line.append(words, style)
+    return line

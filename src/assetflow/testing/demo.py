@@ -173,7 +173,7 @@ def make_demo(
         roster = _roster(district, place / "roster.zip")
         on_step("Google")
         with (
-            FakeGoogle(**_fleet(made)) as fake,
+            FakeGoogle(fleet=_fleet(made)) as fake,
             GoogleAdmin.from_env({"ASSETFLOW_GOOGLE_BASE_URL": fake.url}) as google,
         ):
             pull = district.pull(google, on_progress=on_progress)
