@@ -64,7 +64,8 @@ def drift(tx: ReadTransaction, source: str, *, policy: DistrictPolicy) -> Iterat
         if len(chunk) == _CHUNK:
             yield from _compare(tx, chunk, claims, policy)
             chunk = []
-    yield from _compare(tx, chunk, claims, policy)
+    if chunk:
+        yield from _compare(tx, chunk, claims, policy)
 
 
 def _compare(
