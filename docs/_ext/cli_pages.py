@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 
 from reading import markdown, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 COMMANDS_INTRO = """\
 The extra `cli` brings the command `assetflow`: `pip install "assetflow-k12[cli]"`. Every command
@@ -17,6 +18,16 @@ binds its options to one or two calls that a script can make as well.
 Standard output holds data only; progress, notes and errors go to standard error. Output is a
 table for a person, and one of four forms for a program: `--json` (described in
 [Output as JSON](cli-json.md)), `--ndjson`, `--csv`, `--tsv`.
+"""
+
+JSON_INTRO = """\
+With `--json` a command writes one document: an object with `schema_version`, the `kind` of the
+document, its `data` and, for some, `meta`. An error goes to standard error as a document of the
+kind `error`. `--ndjson` writes only the data, one row a line.
+
+The schema version grows when a field goes away or changes its meaning; new fields may come at any
+time, so a reader ignores what it does not know. The same in JSON Schema, by kind:
+[cli-json.schema.json](cli-json.schema.json).
 """
 
 SETTINGS_INTRO = """\
@@ -162,3 +173,65 @@ def configuration_page() -> str:
             ),
         ]
     )
+
+
+def json_page() -> str:
+    """Every document that the command line writes, field by field."""
+    from assetflow.cli.schemas import SCHEMAS  # noqa: PLC0415  # the page's subject
+
+    out = [
+        "# Output as JSON\n",
+        JSON_INTRO,
+        table(
+            ["kind", "what it is"],
+            [
+                (f"[`{kind}`](#{kind_anchor(kind)})", s["description"])
+                for kind, s in SCHEMAS.items()
+            ],
+        ),
+    ]
+    for kind, schema in SCHEMAS.items():
+        properties = schema["properties"]
+        rows = list(json_rows("data", properties["data"]))
+        rows += json_rows("meta", properties.get("meta", {"properties": {}}))
+        out += [
+            f"## {kind} {{ #{kind_anchor(kind)} }}\n",
+            f"{schema['description']} Schema version {properties['schema_version']['const']}.\n",
+            table(["field", "type", "what it is"], rows),
+        ]
+    return "\n".join(out)
+
+
+def json_schemas() -> str:
+    """All schemas, as one JSON object by kind."""
+    from assetflow.cli.schemas import SCHEMAS  # noqa: PLC0415  # the page's subject
+
+    return json.dumps({kind: dict(schema) for kind, schema in SCHEMAS.items()}, indent=1) + "\n"
+
+
+def kind_anchor(kind: str) -> str:
+    """A document's kind as the id of a heading."""
+    return "kind-" + kind.replace(".", "-")
+
+
+def json_rows(path: str, schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The fields of a schema, those of what it holds below them."""
+    inner = next((s for s in schema.get("anyOf", ()) if "properties" in s or "items" in s), schema)
+    if inner.get("type") == "array":
+        yield from json_rows(path + "[]", inner["items"])
+        return
+    for name, child in inner.get("properties", {}).items():
+        where = f"{path}.{name}"
+        yield f"`{where}`", json_type(child), child.get("description", "")
+        yield from json_rows(where, child)
+
+
+def json_type(schema: Mapping[str, Any]) -> str:
+    """The type of a field in words."""
+    if "anyOf" in schema:
+        return " or ".join(json_type(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema.get("type") == "array":
+        return "array of " + json_type(schema["items"])
+    return str(schema.get("format") or schema.get("type", "any"))

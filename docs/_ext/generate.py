@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli_pages import commands_page, configuration_page
+from cli_pages import commands_page, configuration_page, json_page, json_schemas
 from reading import enum_texts, field_texts, fields_of, fields_table, markdown, prose, table
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "data-dictionary.md": dictionary_page,
     "cli.md": commands_page,
+    "cli-json.md": json_page,
     "configuration.md": configuration_page,
 }
 
@@ -280,7 +281,8 @@ def front_door() -> str:
 def build() -> dict[Path, str]:
     """Every page and what it should say."""
     texts = {name: page() for name, page in PAGES.items()} | api_pages()
-    return {REFERENCE / name: NOTE + text.rstrip() + "\n" for name, text in texts.items()}
+    pages = {REFERENCE / name: NOTE + text.rstrip() + "\n" for name, text in texts.items()}
+    return pages | {REFERENCE / "cli-json.schema.json": json_schemas()}
 
 
 def main(argv: list[str]) -> int:
