@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -66,8 +67,9 @@ def test_a_pull_of_ten_thousand_killed_ten_times_ends_exact(tmp_path):
         reached = killed_pulls(path, fake.url, kills=10, seed=2026)
         assert reached == sorted(reached), "a page that was applied was lost"
         assert reached[-1] > 0, "no work was done before the kills"
-        with assetflow.open(path, actor="nightly") as district:
-            report = district.pull(GoogleAdmin(NoAuth(), base_url=fake.url), workers=3)
+        google = GoogleAdmin(NoAuth(), base_url=fake.url)
+        with closing(google), assetflow.open(path, actor="nightly") as district:
+            report = district.pull(google, workers=3)
             assert report.complete
             assert report.run.resumed == 10
             assert report.run.seen == report.run.created == 10_000
@@ -83,5 +85,5 @@ def test_a_pull_of_ten_thousand_killed_ten_times_ends_exact(tmp_path):
             assert registered == 10_000
             assert len(serials) == 10_000
             assert district.journal.verify().ok
-            again = district.pull(GoogleAdmin(NoAuth(), base_url=fake.url), workers=3)
+            again = district.pull(google, workers=3)
             assert again.run.unchanged == 10_000
