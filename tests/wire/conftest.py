@@ -416,7 +416,7 @@ def tools():
         packed=packed,
         parse_numbers=parse_numbers,
         post=post,
-        quick=Limits(deadline=0.6, timeout=5, connect_timeout=5),
+        quick=Limits(deadline=0.4, timeout=5, connect_timeout=5),
         once=RetryPolicy(max_attempts=1),
     )
     return found

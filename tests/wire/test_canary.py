@@ -8,7 +8,7 @@ import pickle
 import httpx
 import pytest
 
-from assetflow.errors import ConnectorError
+from assetflow.errors import ConnectorError, RemoteRejected
 from assetflow.wire import (
     Call,
     Hooks,
@@ -174,6 +174,17 @@ def test_a_path_that_names_a_person_is_hidden():
     full = Call(method="GET", path="https://u:CANARY@x.example/d?t=CANARY", operation="next")
     assert CANARY not in repr(full)
     assert "https://x.example/d" in repr(full)
+
+
+@pytest.mark.parametrize("flaw", ["\n", "\r\nX-Evil: 1", "\u201d", "\x00"])
+def test_a_token_that_cannot_be_sent_is_not_shown(rig, server, tools, all_logs, flaw):
+    """A line break from the end of a file, a curly quote from a mail."""
+    wire = rig.wire(server.url, tokens=StaticToken(f"{TOKEN}{flaw}"))
+    with pytest.raises(RemoteRejected, match="cannot be sent") as caught:
+        rig.send(wire, tools.get())
+    assert "line break" in caught.value.hint
+    assert server.requests == []
+    assert CANARY not in tools.everything_said(caught.value, all_logs)
 
 
 def test_secret_never_shows_itself():

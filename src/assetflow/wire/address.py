@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from assetflow.errors import AssetflowError, InvalidValue, RedirectRefused
 from assetflow.wire.redact import redact_url
@@ -62,28 +62,32 @@ class _Origin:
         return other == self or (self == _Origin("http", self.host, 80) and other == moved_to_tls)
 
 
-@frozen(init=False)
+def _origin_of(base: Base) -> _Origin:
+    origin = _Origin.of(base.address)
+    if origin is None or "?" in base.address:
+        raise InvalidValue(
+            "a base address looks like https://host/path: no user, query or fragment"
+        )
+    return origin
+
+
+def _no_slash(address: str) -> str:
+    return address.rstrip("/")
+
+
+@frozen
 class Base:
     """A connector's base address, such as ``https://lincoln.jamfcloud.com/api``.
 
-    Args:
-        address: With scheme and host; without user, query and fragment.
-
     Raises:
-        InvalidValue: It is not such an address.
+        InvalidValue: It has no scheme or host, or it has a user, query or fragment.
     """
 
-    address: str
+    address: str = field(converter=_no_slash)
     """The address, without a slash at its end."""
-    _origin: _Origin = field(repr=False)
-
-    def __init__(self, address: str) -> None:
-        origin = _Origin.of(address)
-        if origin is None or "?" in address:
-            raise InvalidValue(
-                "a base address looks like https://host/path: no user, query or fragment"
-            )
-        self.__attrs_init__(address.rstrip("/"), origin)
+    _origin: _Origin = field(
+        init=False, repr=False, eq=False, default=Factory(_origin_of, takes_self=True)
+    )
 
     @property
     def in_clear(self) -> bool:

@@ -125,33 +125,25 @@ class TokenSource(Protocol):
         token endpoint often is another; plain ``http`` is accepted on this machine and on the
         connector's own host only.
         """
+        raise NotImplementedError
 
 
-@frozen(init=False)
+def _secret(value: Secret | str) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+@frozen
 class StaticToken:
-    """A token that was made by hand in the vendor's settings and does not change.
+    """A token that was made by hand in the vendor's settings and does not change."""
 
-    Args:
-        value: The token.
-        header: The header that carries it.
-        prefix: What stands before it in the header.
-        extra: Further headers with credentials.
-    """
-
-    token: Token
-    """The token that goes along with each call."""
-
-    def __init__(
-        self,
-        value: Secret | str,
-        *,
-        header: str = "Authorization",
-        prefix: str = "Bearer ",
-        extra: tuple[tuple[str, Secret], ...] = (),
-    ) -> None:
-        secret = value if isinstance(value, Secret) else Secret(value)
-        token = Token(value=secret, header=header, prefix=prefix, extra=extra)
-        self.__attrs_init__(token)
+    value: Secret = field(converter=_secret)
+    """The token; a plain text is taken too."""
+    header: str = field(default="Authorization", kw_only=True)
+    """The header that carries it."""
+    prefix: str = field(default="Bearer ", kw_only=True)
+    """What stands before it in the header."""
+    extra: tuple[tuple[str, Secret], ...] = field(default=(), kw_only=True)
+    """Further headers with credentials."""
 
     @classmethod
     def basic(cls, user: str, password: Secret | str) -> StaticToken:
@@ -170,7 +162,7 @@ class StaticToken:
     def fetch(self) -> Flow[Token]:
         """The token, without a call."""
         yield from ()
-        return self.token
+        return Token(value=self.value, header=self.header, prefix=self.prefix, extra=self.extra)
 
 
 @frozen

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import truststore
@@ -151,7 +151,8 @@ class AsyncDeadlineBackend(httpcore.AsyncNetworkBackend):
     """asyncio's sockets with the system's trust; the driver's `asyncio.timeout` keeps the deadline."""
 
     def __init__(self) -> None:
-        self._inner = httpcore.AnyIOBackend()
+        # httpcore defines another class of that name for when anyio is missing.
+        self._inner = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from assetflow.errors import ConnectorError, InvalidValue
 from assetflow.wire.redact import redact_headers, redact_params, redact_path, secret_header
@@ -32,6 +32,10 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+
+def _by_method(call: Call) -> bool:
+    return call.method in _IDEMPOTENT
 
 
 @frozen(kw_only=True)
@@ -57,14 +61,10 @@ class Call:
     """The body as it is sent."""
     content_type: str | None = None
     """The body's media type."""
-    idempotent: bool = field()
+    idempotent: bool = field(default=Factory(_by_method, takes_self=True))
     """Whether making the call twice leaves the same state as making it once."""
     bucket: str = "read"
     """The token bucket that the call draws from."""
-
-    @idempotent.default
-    def _by_method(self) -> bool:
-        return self.method in _IDEMPOTENT
 
     def with_params(self, **params: str | None) -> Call:
         """The same call with these parameters set; ``None`` takes one out."""

@@ -41,7 +41,14 @@ _TLS_HINT = (
 )
 # What is raised before the request is on its way; anything else may have arrived.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_UNSENDABLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
+# A UnicodeError is a header outside ASCII, and its text would show the header.
+_UNSENDABLE = (
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    UnicodeError,
+)
+_EXPECTED = (httpx.HTTPError, *_UNSENDABLE, ConnectorError)
 
 
 def exchange(
@@ -91,7 +98,7 @@ def _exchange(client: httpx.Client, prepared: Prepared) -> Raw | Verdict:
                 )
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
+        except _EXPECTED as error:
             verdict = _verdict(error, prepared)
     return _faulty(response, verdict)
 
@@ -128,7 +135,7 @@ async def exchange_async(
                     await response.aclose()
         except TimeoutError as error:
             verdict = _late() if limit.expired() else _verdict(error, prepared)
-        except (httpx.HTTPError, httpx.InvalidURL, ConnectorError) as error:
+        except _EXPECTED as error:
             verdict = _verdict(error, prepared)
     return _faulty(response, verdict)
 
@@ -204,7 +211,13 @@ def _verdict(error: Exception, prepared: Prepared) -> Verdict:
         return _late()
     kind = type(error).__name__
     if isinstance(error, _UNSENDABLE):
-        return Verdict(error=RemoteRejected("the request cannot be sent as it is", cause=kind))
+        return Verdict(
+            error=RemoteRejected(
+                "the request cannot be sent as it is",
+                hint="A token or header has a line break or a character outside ASCII.",
+                cause=kind,
+            )
+        )
     if isinstance(error, httpx.ProxyError):
         asks = str(error).startswith("407")
         said = "the proxy wants credentials" if asks else "the proxy made no connection"
