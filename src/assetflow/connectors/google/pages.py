@@ -115,21 +115,34 @@ class Shape(Generic[ExactT, OddT]):
             except _BROKEN:
                 raise _no_page() from None
         good: list[OddT] = []
-        kept: list[int] = []
+        kept: list[tuple[int, bytes | None]] = []
         problems: list[Problem] = []
         for position, raw in enumerate(page.records or ()):
+            mended: bytes | None = None
             try:
-                good.append(self._one.decode(raw))
-            except _BROKEN as error:
+                try:
+                    record = self._one.decode(raw)
+                except msgspec.ValidationError:
+                    raise
+                except _BROKEN:
+                    mended = _cleaned(bytes(raw))
+                    record = self._one.decode(mended)
+            except (*_BROKEN, PayloadError) as error:
                 problems.append(self._problem(position, raw, error))
             else:
-                kept.append(position)
+                good.append(record)
+                kept.append((position, mended))
+
+        def raws() -> list[bytes]:
+            whole = self._split(body)
+            return [whole[position] if mended is None else mended for position, mended in kept]
+
         return Decoded(
             exact=None,
             odd=good,
             following=_following(page),
             problems=tuple(problems),
-            raws=lambda: [whole[position] for whole in (self._split(body),) for position in kept],
+            raws=raws,
         )
 
     def _split(self, body: bytes) -> list[bytes]:

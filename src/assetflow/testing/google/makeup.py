@@ -197,7 +197,7 @@ class Makeup:
         }  # fmt: skip
         if extended is not None:
             made["extendedSupportStart"] = extended
-            made["extendedSupportEnabled"] = low % 3 == 0
+            made["extendedSupportEnabled"] = high % 3 == 0
         if low % 11 == 0:
             made["notes"] = "Screen replaced"
         if status == "DEPROVISIONED":
