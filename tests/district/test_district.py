@@ -259,3 +259,24 @@ def test_nothing_personal_is_shown_by_repr(district):
     shown = f"{person!r} {district!r} {district.people!r} {district._session!r}"
     assert "Canary" not in shown
     assert "lincoln.example" not in shown
+
+
+def test_a_school_year_is_set_once_and_a_site_may_have_its_own(district):
+    from assetflow.model import ClosedDays
+
+    break_ = ClosedDays(first=date(2026, 11, 25), last=date(2026, 11, 27), name="Thanksgiving")
+    days = {"first_day": date(2026, 8, 17), "last_day": date(2027, 6, 4), "closed": [break_]}
+    first = district.calendars.set("2026-27", **days)
+    head = district.journal.head()
+    assert district.calendars.set("2026-27", **days) == first
+    assert district.journal.head() == head
+    own = district.calendars.set("2026-27", **{**days, "last_day": date(2027, 6, 11)}, site="LHS")
+    day = date(2026, 11, 25)
+    assert district.calendars.on(day) == first
+    assert district.calendars.on(day, site="LHS") == own
+    assert not own.is_school_day(day)
+    assert own.next_school_day(day) == date(2026, 11, 30)
+    assert district.calendars.on(date(2028, 1, 1)) is None
+    changed = district.calendars.set("2026-27", **{**days, "closed": []})
+    assert (changed.id, changed.version) == (first.id, 2)
+    assert district.journal.verify().ok

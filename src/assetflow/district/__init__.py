@@ -3,6 +3,7 @@
 It binds a store, a district, an actor, a clock and a policy, and contains no rule.
 """
 
+from assetflow.district.calendars import Calendars
 from assetflow.district.custody import CustodyDesk
 from assetflow.district.devices import Devices
 from assetflow.district.district import District
@@ -17,6 +18,7 @@ from assetflow.district.runs import Runs
 from assetflow.district.session import Session
 
 __all__ = [
+    "Calendars",
     "CustodyDesk",
     "Devices",
     "District",

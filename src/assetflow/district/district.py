@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from assetflow.district.calendars import Calendars
 from assetflow.district.custody import CustodyDesk
 from assetflow.district.devices import Devices
 from assetflow.district.imports import Imports
@@ -50,6 +51,8 @@ class District:
         """Find, register and change people."""
         self.places = Places(session)
         """Sites, rooms and carts."""
+        self.calendars = Calendars(session)
+        """When school is held."""
         self.custody = CustodyDesk(session)
         """Check out, check in, transfer."""
         self.imports = Imports(session)

@@ -19,6 +19,7 @@ from assetflow.model.ids import ActorId, BatchId
 
 __all__ = [
     "EVENT_TYPES",
+    "CalendarSet",
     "CustomFieldDeclared",
     "DeviceAbsent",
     "DeviceCheckedIn",
@@ -103,6 +104,17 @@ class PlaceChanged:
 
     source: str | None = None
     """The source or file that said so."""
+
+
+@frozen(kw_only=True)
+class CalendarSet:
+    """The school days of a year were set or changed."""
+
+    TYPE: ClassVar[str] = "school_calendar.set@1"
+    SUBJECT: ClassVar[str] = "school_calendar"
+
+    year: str
+    """The school year."""
 
 
 @frozen(kw_only=True)
@@ -359,6 +371,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = MappingProxyType(
             DistrictCreated,
             PolicyAdopted,
             PlaceChanged,
+            CalendarSet,
             CustomFieldDeclared,
             DeviceModelChanged,
             DeviceRegistered,

@@ -1,0 +1,92 @@
+"""School calendars: set for the district or for one of its sites, and asked for by day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from assetflow.model import F, Query, SchoolCalendar, SchoolYear
+from assetflow.model.events import CalendarSet
+from assetflow.store.ports import Entry, Put
+from assetflow.workflows.references import resolve_place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from assetflow.model import ClosedDays, PlaceId
+    from assetflow.store.ports import ReadTransaction, Transaction
+    from assetflow.workflows.acting import Act
+    from assetflow.workflows.references import PlaceRef
+
+__all__ = ["calendar_for", "set_calendar"]
+
+
+def set_calendar(
+    tx: Transaction,
+    act: Act,
+    year: SchoolYear | str,
+    *,
+    first_day: date,
+    last_day: date,
+    site: PlaceRef | None = None,
+    closed: Sequence[ClosedDays] = (),
+    weekdays: Sequence[int] = (0, 1, 2, 3, 4),
+) -> SchoolCalendar:
+    """Set the school days of a year; the same again changes nothing.
+
+    Args:
+        tx: Where to write.
+        act: Who, when and why.
+        year: The school year, such as ``2026-27``.
+        first_day: First day of school.
+        last_day: Last day of school.
+        site: The site that it is for; all that have none of their own when not given.
+        closed: Days without school inside the year.
+        weekdays: Weekdays with school, Monday is 0.
+
+    Raises:
+        InvalidValue: it ends before it begins, has no weekday, or closed days overlap.
+        NotFound: no such site.
+    """
+    name = str(year if isinstance(year, SchoolYear) else SchoolYear.parse(year))
+    site_id = resolve_place(tx, site) if site is not None else None
+    before = _stored(tx, name, site_id)
+    after = SchoolCalendar(
+        id=before.id if before else act.new_id(),
+        year=name,
+        first_day=first_day,
+        last_day=last_day,
+        site_id=site_id,
+        weekdays=tuple(sorted(set(weekdays))),
+        closed=tuple(sorted(closed, key=lambda c: c.first)),
+        version=before.version if before else 1,
+    )
+    if after == before:
+        return after
+    if before is not None:
+        after = evolve(after, version=before.version + 1)
+    entry = Entry(
+        event=CalendarSet(year=name),
+        subject_id=after.id,
+        stamp=act.stamp(),
+        puts=(Put(after, before),),
+    )
+    tx.record([entry])
+    return after
+
+
+def calendar_for(
+    tx: ReadTransaction, day: date, *, site: PlaceRef | None = None
+) -> SchoolCalendar | None:
+    """The calendar that holds on a day: the site's own, else the district's, else ``None``."""
+    year = str(SchoolYear.of(day))
+    own = _stored(tx, year, resolve_place(tx, site)) if site is not None else None
+    return own or _stored(tx, year, None)
+
+
+def _stored(tx: ReadTransaction, year: str, site_id: PlaceId | None) -> SchoolCalendar | None:
+    where = F.site_id.is_unknown() if site_id is None else F.site_id == site_id
+    query = Query(kind=SchoolCalendar, where=(F.year == year) & where, limit=1)
+    return next(iter(tx.find(query)), None)
