@@ -566,7 +566,8 @@ def test_a_driver_that_cannot_work_is_not_made(rig, url, options):
 def test_plain_http_is_warned_about_when_credentials_would_cross_a_network(rig, caplog):
     from assetflow.wire import StaticToken
 
-    rig.wire("http://snipe.lincoln.example", tokens=StaticToken("t"))
+    wire = rig.wire("http://snipe.lincoln.example", tokens=StaticToken("t"))
+    wire.with_options(connector="copy")
     rig.wire("http://127.0.0.1:1", tokens=StaticToken("t"))
     rig.wire("https://snipe.lincoln.example", tokens=StaticToken("t"))
     assert [r.levelname for r in caplog.records] == ["WARNING"]

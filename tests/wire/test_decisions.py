@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import math
+import tracemalloc
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -363,6 +364,22 @@ def test_a_bomb_of_many_members_is_counted_as_one():
     with pytest.raises(BodyTooLarge):
         intake.take(bomb)
     assert intake.body_bytes < 10**6 + 65_537
+
+
+def test_a_large_body_is_in_memory_once():
+    size = 20_000_000
+    packed = gzip.compress(b"\0" * size, 1)
+    tracemalloc.start()
+    try:
+        intake = Intake(["gzip"], Limits(max_body_bytes=size))
+        for start in range(0, len(packed), 65_536):
+            intake.take(packed[start : start + 65_536])
+        body = intake.finish()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(body) == size
+    assert peak < 1.4 * size
 
 
 # --- buckets -----------------------------------------------------------------------------

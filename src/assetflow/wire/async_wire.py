@@ -130,6 +130,7 @@ class AsyncWire(Driver["httpx.AsyncClient", asyncio.Semaphore, AsyncKeeper]):
         )
         self._engine = engine
         self._sleep = sleep
+        self._warn_of_plain_http()
         self._home = _Home()
 
     async def __aenter__(self) -> Self:

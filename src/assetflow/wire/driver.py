@@ -63,10 +63,12 @@ class Driver(Generic[ClientT, GateT, KeeperT]):
         self._anonymous = isinstance(tokens, NoAuth)
         self._can_refresh = not isinstance(tokens, NoAuth | StaticToken)
         self._classify_token: Classifier = getattr(tokens, "classify", classify_token)
-        if settings.base.in_clear and not self._anonymous:
+
+    def _warn_of_plain_http(self) -> None:
+        if self._settings.base.in_clear and not self._anonymous:
             logger.warning(
                 "%s: the address is not https, so the credentials can be read on the way",
-                settings.connector,
+                self._settings.connector,
             )
 
     def __repr__(self) -> str:
@@ -137,6 +139,8 @@ class Driver(Generic[ClientT, GateT, KeeperT]):
             new_keeper=self._new_keeper,
             keeper=self._keeper if tokens is None else None,
         )
+        if base_url is not None:
+            copy._warn_of_plain_http()  # noqa: SLF001 - it is one of us
         return copy
 
     def _new_run(self, call: Call, *, until: float | None, for_token: bool) -> CallRun:

@@ -6,6 +6,7 @@ for gzip only, reads the bytes as they came, and inflates them in steps of 64 KB
 
 from __future__ import annotations
 
+import io
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,7 +59,8 @@ class Intake:
             raise _too_large("announces", limits.max_wire_bytes)
         self._limits = limits
         self._inflater: _Inflater | None = zlib.decompressobj(_EITHER_HEADER) if named else None
-        self._pieces: list[bytes] = []
+        # Hands its buffer out without a copy, so a large body is in memory once.
+        self._body = io.BytesIO()
         self.wire_bytes = 0
         """Bytes taken so far, as they arrived."""
         self.body_bytes = 0
@@ -92,16 +94,13 @@ class Intake:
         """
         if self._inflater is not None and self.wire_bytes and not self._inflater.eof:
             raise Unreachable("the answer broke off before its end")
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        return body.removeprefix(_BOM)
+        return self._body.getvalue().removeprefix(_BOM)
 
     def _keep(self, piece: bytes) -> None:
-        if not piece:
-            return
         self.body_bytes += len(piece)
         if self.body_bytes > self._limits.max_body_bytes:
             raise _too_large("inflates to", self._limits.max_body_bytes)
-        self._pieces.append(piece)
+        self._body.write(piece)
 
     def _inflate(self, inflater: _Inflater, chunk: bytes) -> bool:
         """Inflate a piece; false when something else follows the end of the gzip data."""

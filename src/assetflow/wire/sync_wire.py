@@ -105,6 +105,7 @@ class Wire(Driver["httpx.Client", threading.Semaphore, Keeper]):
         )
         self._engine = engine
         self._sleep = sleep
+        self._warn_of_plain_http()
 
     def __enter__(self) -> Self:
         return self
