@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import frozen
 
+from assetflow.errors import JournalBroken
 from assetflow.model import Query, Role
 from assetflow.store.schema import KINDS, Kind
 
@@ -51,6 +52,10 @@ def replay(events: Iterable[StoredEvent]) -> dict[str, dict[Key, dict[str, Any]]
 
     Args:
         events: A district's events from the first on.
+
+    Raises:
+        JournalBroken: a body that no version could have written. Whether a body is the one that
+            was written is for [`verify`][assetflow.store.journal.verify] to say.
     """
     state = _replay(events)
     return {
@@ -62,7 +67,7 @@ def replay(events: Iterable[StoredEvent]) -> dict[str, dict[Key, dict[str, Any]]
 def _replay(events: Iterable[StoredEvent]) -> State:
     state: State = {kind.name: {} for kind in KINDS.values() if kind.journalled}
     for event in events:
-        said = _read(event.body)
+        said = _said(event)
         for gone in said.removes:
             state.get(gone.kind, {}).pop(tuple(gone.key), None)
         for change in said.changes:
@@ -70,6 +75,15 @@ def _replay(events: Iterable[StoredEvent]) -> State:
             if rows is not None:
                 _apply(change, rows)
     return state
+
+
+def _said(event: StoredEvent) -> _Changes:
+    try:
+        return _read(event.body)
+    except (msgspec.MsgspecError, UnicodeError):
+        pass
+    msg = f"the journal is broken at event {event.seq}: its body is not one that was written here"
+    raise JournalBroken(msg, seq=event.seq, fault="body")
 
 
 @cache
@@ -118,6 +132,9 @@ def compare(tx: ReadTransaction, *, limit: int = 1000) -> list[Difference]:
     Args:
         tx: Consistent reads of the district.
         limit: Stop after so many.
+
+    Raises:
+        JournalBroken: as `replay`.
     """
     state = _replay(tx.journal())
     found: list[Difference] = []

@@ -63,7 +63,12 @@ NOW = datetime(2026, 8, 17, 13, 5, 0, 123456, tzinfo=UTC)
 def examples(count: int) -> settings:
     """Hypothesis settings for an inner test: so many examples, however long a store takes."""
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    return settings(max_examples=count, deadline=None, suppress_health_check=slow)
+    return settings(
+        max_examples=count,
+        deadline=None,
+        suppress_health_check=slow,
+        report_multiple_bugs=False,
+    )
 
 
 class Suite:
