@@ -22,6 +22,7 @@ from assetflow.model import (
     Person,
     PersonStatus,
     Place,
+    PlaceKind,
     Programme,
     usd,
 )
@@ -31,6 +32,7 @@ from assetflow.workflows.custody import check_in, check_out
 from assetflow.workflows.devices import edit_device, register_device
 from assetflow.workflows.models import declare_field
 from assetflow.workflows.people import leave_person
+from assetflow.workflows.places import upsert_place
 
 
 def findings(plan):
@@ -526,7 +528,10 @@ def test_a_room_is_found_within_its_site(office, csv_of):
     assert office.device("1").room_id == office.device("3").room_id != office.device("2").room_id
     plan = office.plan(csv_of(["Tag", "Room"], ["1", "101"], ["9", "101"]))
     assert plan.count(Outcome.UNCHANGED) == 1
-    assert findings(plan) == {3: [("ambiguous", "Room")]}
+    assert findings(plan) == {3: [("unknown-room", "Room")]}
+    office.do(upsert_place, PlaceKind.CART, "Cart 7", code="CART-07")
+    office.take(csv_of(["Tag", "Room"], ["9", "cart-07"]))
+    assert office.device("9").room_id is not None
 
 
 def test_a_model_is_known_by_its_name_and_keeps_its_maker(office, csv_of):

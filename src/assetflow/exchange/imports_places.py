@@ -96,18 +96,18 @@ class PlaceBook:
         parent = site.id if site else None
         key = ("room", parent, fold_name(text))
         if key not in self._found:
-            within = set(self._tree.within(site.id)) if site else None
-            among = [
-                p
-                for p in self._known()
-                if within is None or p.id in within or p.parent_id == parent
-            ]
-            named = find_places(among, text, _ROOMS)
-            if not named and site is None:
-                raise BadCell(
-                    "unknown-room",
-                    "names no room that is known, and the row names no site to add it to",
-                )
+            if site is None:
+                # Every school has a room 101: only a code says which one is meant.
+                among = [p for p in self._known() if p.code is not None]
+                named = [
+                    p for p in find_places(among, text, _ROOMS) if fold_name(p.code or "") == key[2]
+                ]
+                if not named:
+                    reason = "names no room by its code, and the row names no site in which it lies"
+                    raise BadCell("unknown-room", reason)
+            else:
+                within = set(self._tree.within(site.id))
+                named = find_places([p for p in self._known() if p.id in within], text, _ROOMS)
             self._found[key] = self._one(
                 named, "room", text, PlaceKind.ROOM, parent, create=self.create_rooms
             )
