@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["card_lines", "device_card", "error_card", "tell_custody"]
 
 _SHOWN_EVENTS = 10
+_SAID = ("status", "org_unit_path", "asset_tag", "serial")
 
 
 def device_card(district: District, device: Device) -> DeviceCard:
@@ -31,6 +32,7 @@ def device_card(district: District, device: Device) -> DeviceCard:
         device=DeviceRow.of(device, by_id(district.places.where())),
         custody=CustodyRow.of(custody) if custody else None,
         holder=holder_name(district, custody) if custody else None,
+        claims=district.devices.claims(device),
         history=tuple(HistoryRow.of(event) for event in events[: -_SHOWN_EVENTS - 1 : -1]),
     )
 
@@ -73,6 +75,9 @@ def _card_lines(card: DeviceCard) -> Iterator[str]:
         due = f", due {card.custody.due_on}" if card.custody.due_on else ""
         since = cell(card.custody.since)
         yield f"  {'with':<12}{cell(card.holder) or card.custody.accountable_id} since {since}{due}"
+    for source, said in card.claims.items():
+        told = "; ".join(f"{n.replace('_', ' ')} {cell(said[n])}" for n in _SAID if n in said)
+        yield f"  {source + ' says':<12}{told}"
     for event in card.history:
         yield f"  {event.seq:>8,}  {cell(event.recorded_at)}  {event.type}"
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +18,7 @@ from assetflow.cli.verb import Face, Verb
 if TYPE_CHECKING:
     from assetflow.exchange.report import OnProgress
 
-__all__ = ["demo", "program"]
+__all__ = ["demo"]
 
 
 @click.command(cls=Verb)
@@ -45,7 +42,8 @@ def demo(face: Face, on: datetime | None, *, clean: bool) -> None:
     with _steps() as (step, progress):
         day = on.date() if on else None
         report = make_demo(DEMO_FOLDER, on=day, on_step=step, on_progress=progress)
-    card = DemoCard.of(report, seconds=time.perf_counter() - begun, program=program())
+    face.profile, face.given = "demo", {}
+    card = DemoCard.of(report, seconds=time.perf_counter() - begun, pasted=face.pasted)
     tell_demo(face.out, card)
 
 
@@ -63,25 +61,3 @@ def _steps() -> Iterator[tuple[Callable[[str], None], OnProgress]]:
             lambda word: status.update(f"{word} ..."),
             lambda now: status.update(f"{now.source}: {now.seen:,} of {now.expected or 0:,} read"),
         )
-
-
-def program() -> str:
-    """How this program is called from here, so that a command that it prints can be pasted."""
-    called = sys.argv[0]
-    if Path(called).name == "__main__.py" or not Path(called).exists():
-        return f"{_short(sys.executable)} -m assetflow.cli"
-    found = shutil.which("assetflow")
-    if found is not None and Path(found).samefile(called):
-        return "assetflow"
-    return _short(called)
-
-
-def _short(path: str) -> str:
-    """A path as it is written from here, in quotes where a shell needs them."""
-    try:
-        short = min(os.path.relpath(path), path, key=len)
-    except ValueError:  # another drive
-        short = path
-    if os.sep not in short:
-        short = f"{os.curdir}{os.sep}{short}"  # a name alone would be looked up
-    return f'"{short}"' if " " in short else short

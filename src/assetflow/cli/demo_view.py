@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
@@ -69,15 +69,15 @@ class DemoCard:
     """Commands to go on with."""
 
     @classmethod
-    def of(cls, report: DemoReport, *, seconds: float, program: str) -> Self:
+    def of(cls, report: DemoReport, *, seconds: float, pasted: Callable[[str], str]) -> Self:
         """A report's card.
 
         Args:
             report: The report.
             seconds: How long it took.
-            program: How the program is called from here.
+            pasted: Makes a command one that works when it is pasted.
         """
-        groups = group_rows(report.attention, program=program, suffix=" --profile demo")
+        groups = group_rows(report.attention, pasted)
         return cls(
             district=report.district,
             seed=report.seed,
@@ -92,7 +92,7 @@ class DemoCard:
             attention=tuple(groups),
             events=report.events,
             head=report.head,
-            next=tuple(_next(report, program)),
+            next=tuple(_next(report, pasted)),
         )
 
 
@@ -141,15 +141,14 @@ def _came_of(done: ImportReport) -> str:
     return told + (f", {done.rejected:,} rejected: rejected.csv" if done.rejected else "")
 
 
-def _next(report: DemoReport, program: str) -> Iterator[str]:
-    for item in report.attention:
-        if item.kind == "overdue-loan":
-            yield f"{program} devices show {item.label} --profile demo"
-            yield f"{item.command.replace('assetflow', program, 1)} --dry-run --profile demo"
-            break
-    yield f"{program} devices list --site CMS --limit 5 --profile demo"
-    yield f"{program} journal verify --profile demo"
-    yield f"{program} demo --clean"
+def _next(report: DemoReport, pasted: Callable[[str], str]) -> Iterator[str]:
+    late = next((i for i in report.attention if i.kind == "overdue-loan"), None)
+    if late is not None:
+        yield pasted(f"assetflow devices show {late.label}")
+        yield pasted(f"{late.command} --dry-run")
+    yield pasted("assetflow devices list --site CMS --limit 5")
+    yield pasted("assetflow journal verify")
+    yield pasted("assetflow demo --clean").partition(" --profile")[0]
 
 
 # --- telling -----------------------------------------------------------------------------------

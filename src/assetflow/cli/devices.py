@@ -12,7 +12,7 @@ __all__ = ["DAY", "day_of", "devices"]
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
-_COLUMNS = ("asset_tag", "serial", "model", "site", "room", "lifecycle", "custody", "updates_end")
+_COLUMNS = ("asset_tag", "serial", "model", "site", "lifecycle", "custody", "updates_end", "room")
 
 
 def day_of(given: datetime | None) -> str | None:

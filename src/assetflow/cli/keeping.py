@@ -43,7 +43,7 @@ def attention(
 
     with face.open() as district:
         items = attention_items(district, on=on.date() if on else None, kinds=kind)
-    tell_attention(face.out, items[:limit], each=all_ or bool(kind))
+    tell_attention(face.out, items[:limit], face.pasted, each=all_ or bool(kind))
     if any(item.kind in fail_on for item in items):
         raise click.exceptions.Exit(FOUND)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from assetflow.district import District
     from assetflow.workflows.attention import AttentionItem
 
+Pasted = Callable[[str], str]
+
 __all__ = ["attention_items", "group_rows", "item_rows", "journal_row", "tell_attention"]
 
 
@@ -25,29 +27,43 @@ def attention_items(
     return district.attention(on=on, kinds=tuple(kinds) or None)
 
 
-def item_rows(items: Sequence[AttentionItem]) -> list[AttentionRow]:
+def item_rows(items: Sequence[AttentionItem], pasted: Pasted) -> list[AttentionRow]:
     """One row for each item."""
-    return [AttentionRow.of(item) for item in items]
+    return [AttentionRow.of(item, command=pasted(item.command)) for item in items]
 
 
-def group_rows(
-    items: Sequence[AttentionItem], *, program: str = "assetflow", suffix: str = ""
-) -> list[AttentionGroupRow]:
+def group_rows(items: Sequence[AttentionItem], pasted: Pasted) -> list[AttentionGroupRow]:
     """One row for each kind, with the command that shows its items."""
-    groups = attention_groups(items)
-    return [AttentionGroupRow.of(group, program=program, suffix=suffix) for group in groups]
+    return [
+        AttentionGroupRow.of(group, command=pasted(f"assetflow attention --kind {group.kind}"))
+        for group in attention_groups(items)
+    ]
 
 
-def tell_attention(out: Output, items: Sequence[AttentionItem], *, each: bool) -> None:
+def tell_attention(
+    out: Output, items: Sequence[AttentionItem], pasted: Pasted, *, each: bool
+) -> None:
     """Write what needs a person: each item, or one line for each kind."""
     empty = "Nothing needs attention."
     if each:
-        columns = ("kind", "label", "age_days", "money", "command")
-        out.listing("attention.items", AttentionRow, item_rows(items), columns=columns, empty=empty)
-    else:
-        columns = ("title", "count", "oldest_days", "money", "command")
         out.listing(
-            "attention.groups", AttentionGroupRow, group_rows(items), columns=columns, empty=empty
+            "attention.items",
+            AttentionRow,
+            item_rows(items, pasted),
+            columns=("kind", "label", "age_days", "money", "detail", "command"),
+            empty=empty,
+        )
+    elif out.rich and items:
+        from assetflow.cli.paint import paint_attention  # noqa: PLC0415  # rich is only for terminals
+
+        paint_attention(group_rows(items, pasted))
+    else:
+        out.listing(
+            "attention.groups",
+            AttentionGroupRow,
+            group_rows(items, pasted),
+            columns=("title", "count", "oldest_days", "money", "command"),
+            empty=empty,
         )
 
 

@@ -1,21 +1,20 @@
-"""What a terminal shows: tables and the demo, calm, and without colour when NO_COLOR says so."""
+"""What a terminal shows: lists and the demo, calm, and without colour when NO_COLOR says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from assetflow.cli.demo_view import step_lines
 
 if TYPE_CHECKING:
     from assetflow.cli.demo_view import DemoCard
+    from assetflow.cli.shapes import AttentionGroupRow
 
-__all__ = ["console", "paint_demo", "table"]
+__all__ = ["console", "lines", "paint_attention", "paint_demo", "width"]
 
 
 def console() -> Console:
@@ -23,16 +22,24 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def table(heads: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
-    """Print a table; a cell that does not fit is cut with a mark, never wrapped."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1))
-    for head, is_right in zip(heads, right, strict=True):
-        shown.add_column(
-            head, justify="right" if is_right else "left", no_wrap=True, overflow="ellipsis"
-        )
-    for row in cells:
-        shown.add_row(*(Text(cell) for cell in row))
-    console().print(shown)
+def width() -> int:
+    """Characters that fit on a line."""
+    return console().width
+
+
+def lines(shown: Sequence[str]) -> None:
+    """Print lines, the first as a heading; the terminal wraps them, so a command stays whole."""
+    to = console()
+    to.print(Text(shown[0], "bold"), soft_wrap=True)
+    for line in shown[1:]:
+        to.print(Text(line), soft_wrap=True)
+
+
+def paint_attention(groups: Sequence[AttentionGroupRow]) -> None:
+    """Print what needs attention, each with the command below it."""
+    to = console()
+    for line in _attention(groups):
+        to.print(line, soft_wrap=True)
 
 
 def paint_demo(card: DemoCard, *, on: Console | None = None) -> None:
@@ -55,7 +62,7 @@ def _demo(card: DemoCard) -> Iterator[Text]:
     yield from (Text(f"  {line}") for line in step_lines(card))
     yield Text()
     yield Text("Needs attention today" if card.attention else "Nothing needs attention.", "bold")
-    yield from _attention(card)
+    yield from _attention(card.attention)
     yield Text()
     yield _joined(
         ("Journal verified", "bold"),
@@ -69,9 +76,9 @@ def _demo(card: DemoCard) -> Iterator[Text]:
     yield Text()
 
 
-def _attention(card: DemoCard) -> Iterator[Text]:
-    wide = max((len(group.title) for group in card.attention), default=0)
-    for group in card.attention:
+def _attention(groups: Sequence[AttentionGroupRow]) -> Iterator[Text]:
+    wide = max((len(group.title) for group in groups), default=0)
+    for group in groups:
         old = group.oldest_days
         age = f"oldest {old:,} days" if old is not None and old > 0 else ""
         money = "" if group.money is None else str(group.money)

@@ -156,6 +156,8 @@ class DeviceCard:
     """Its open custody."""
     holder: str | None
     """Who has it, by name. Personal."""
+    claims: Mapping[str, Any]
+    """What each source last said of it. May be personal."""
     history: tuple[HistoryRow, ...]
     """What the journal has about it, the newest first."""
 
@@ -166,15 +168,16 @@ class HistoryRow:
 
     seq: int
     """Its number in the district's journal."""
-    recorded_at: str
-    """When it was written down, ISO 8601 in UTC."""
+    recorded_at: datetime
+    """When it was written down."""
     type: str
     """What happened, such as ``device.checked_out@1``."""
 
     @classmethod
     def of(cls, event: StoredEvent) -> Self:
         """An event's row."""
-        return cls(seq=event.seq, recorded_at=event.recorded_at, type=event.type)
+        at = datetime.fromisoformat(event.recorded_at)
+        return cls(seq=event.seq, recorded_at=at, type=event.type)
 
 
 @frozen(kw_only=True)
@@ -261,7 +264,7 @@ class AttentionRow:
     """The same on the command line."""
 
     @classmethod
-    def of(cls, item: AttentionItem) -> Self:
+    def of(cls, item: AttentionItem, *, command: str) -> Self:
         """An item's row."""
         return cls(
             kind=item.kind,
@@ -272,7 +275,7 @@ class AttentionRow:
             money=item.money,
             detail=dict(item.detail),
             call=item.call,
-            command=item.command,
+            command=command,
         )
 
 
@@ -298,8 +301,8 @@ class AttentionGroupRow:
     """The command that shows all of them."""
 
     @classmethod
-    def of(cls, group: AttentionGroup, *, program: str, suffix: str = "") -> Self:
-        """A group's row; its command begins with *program* and ends with *suffix*."""
+    def of(cls, group: AttentionGroup, *, command: str) -> Self:
+        """A group's row."""
         return cls(
             kind=group.kind,
             title=group.title,
@@ -308,7 +311,7 @@ class AttentionGroupRow:
             money=group.money,
             money_unknown=group.money_unknown,
             example=group.first.label,
-            command=f"{program} attention --kind {group.kind}{suffix}",
+            command=command,
         )
 
 

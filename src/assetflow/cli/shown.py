@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -78,6 +79,9 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, tuple):
         return ", ".join(cell(v) for v in value)
+    if isinstance(value, Mapping):
+        known = {k: v for k, v in value.items() if not k.endswith("_id") and v not in (None, ())}
+        return "; ".join(f"{k.replace('_', ' ')} {cell(v)}" for k, v in known.items())
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
 
 
@@ -205,12 +209,16 @@ class Output:
         heads = [c.replace("_", " ") for c in columns]
         cells = [[cell(getattr(row, c)) for c in columns] for row in rows]
         right = [all(_is_number(getattr(row, c)) for row in rows) for c in columns]
-        if self.rich:
-            from assetflow.cli.paint import table  # noqa: PLC0415  # rich is only for terminals
+        if not self.rich:
+            self.text(lined_up(heads, cells, right))
+            return
+        from assetflow.cli.paint import lines, width  # noqa: PLC0415  # rich is only for terminals
 
-            table(heads, cells, right)
-        else:
-            self._write("".join(line + "\n" for line in _columns(heads, cells, right)))
+        # a column that does not fit is left out: a tag or an id that is cut is of no use
+        kept = len(heads) if "command" in columns else _fitting(heads, cells, width())
+        lines(lined_up(heads[:kept], [row[:kept] for row in cells], right))
+        if kept < len(heads):
+            note(f"No room for: {', '.join(heads[kept:])}.")
 
     # --- where ------------------------------------------------------------------------------
 
@@ -284,16 +292,27 @@ def _pairs(value: Any) -> Iterator[str]:
     return (f"{n:<{width}}  {t}" for n, t in shown if t)
 
 
-def _columns(
+def lined_up(
     heads: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]
-) -> Iterator[str]:
-    """A table as plain text, as wide as it needs to be."""
-    widths = [max(len(h), *(len(row[i]) for row in cells)) for i, h in enumerate(heads)]
-    for row in (heads, *cells):
-        shown = (
-            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)
-        )
-        yield "  ".join(shown).rstrip()
+) -> list[str]:
+    """A table as plain text, as wide as it needs to be; the first line has the headings."""
+    widths = _widths(heads, cells)
+    return [
+        "  ".join(
+            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=False)
+        ).rstrip()
+        for row in (heads, *cells)
+    ]
+
+
+def _widths(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(h), *(len(row[i]) for row in cells)) for i, h in enumerate(heads)]
+
+
+def _fitting(heads: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> int:
+    """How many columns fit, at least one."""
+    ends = accumulate(w + 2 for w in _widths(heads, cells))
+    return max(1, sum(end - 2 <= room for end in ends))
 
 
 def _is_number(value: Any) -> bool:

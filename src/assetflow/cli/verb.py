@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,6 +69,14 @@ class Face:
     def out(self) -> Output:
         """Where data goes."""
         return Output(self.form, raw=self.raw, file=self.file)
+
+    def pasted(self, command: str) -> str:
+        """A command as it works when it is pasted here: this program, these settings."""
+        from assetflow.cli.program import program  # noqa: PLC0415  # only to print commands
+
+        said = {"profile": self.profile, "config": self.config} | self.given
+        ends = "".join(f" --{n} {shlex.quote(v)}" for n, v in said.items() if v)
+        return program() + command.removeprefix("assetflow") + ends
 
     def open(self) -> District:
         """The district that the settings name.

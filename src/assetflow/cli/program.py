@@ -1,0 +1,34 @@
+"""How this program is called from here, so that a command that it prints can be pasted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+__all__ = ["program"]
+
+
+@cache
+def program() -> str:
+    """``assetflow`` where that is this one, else its path."""
+    called = sys.argv[0]
+    if Path(called).name == "__main__.py" or not Path(called).exists():
+        return f"{_short(sys.executable)} -m assetflow.cli"
+    found = shutil.which("assetflow")
+    if found is not None and Path(found).samefile(called):
+        return "assetflow"
+    return _short(called)
+
+
+def _short(path: str) -> str:
+    """A path as it is written from here, in quotes where a shell needs them."""
+    try:
+        short = min(os.path.relpath(path), path, key=len)
+    except ValueError:  # another drive
+        short = path
+    if os.sep not in short:
+        short = f"{os.curdir}{os.sep}{short}"  # a name alone would be looked up
+    return f'"{short}"' if " " in short else short
