@@ -135,6 +135,13 @@ class PersonDesk:
                 return self._wrong("ambiguous", "belongs to more than one person", how, ids)
             if ids:
                 return self._agree(ids[0], how, named, values, kind)
+        accounts = [
+            i for i in named["email"] if PersonKind.GUARDIAN not in (index.by_id[i].kind, kind)
+        ]
+        if accounts:
+            # A parent may be staff under the same address; an account is one person's.
+            reason = "belongs to somebody whom the district knows as something else"
+            return self._wrong("contradicts", reason, "email", accounts)
         return None, None
 
     def _agree(
