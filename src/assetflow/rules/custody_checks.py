@@ -244,7 +244,8 @@ def receiver_holds(case: Case) -> Judgement:
     }
     if not blocking:
         return _passed(rule, found)
-    message = f"{len(blocking)} hold{'s' if len(blocking) > 1 else ''} block this check-out"
+    several = len(blocking) > 1
+    message = f"{len(blocking)} hold{'s' if several else ''} block{'' if several else 's'} it"
     return _refused(HolderBlocked, message, rule, case, found)
 
 

@@ -188,5 +188,8 @@ _CALLS = {
 
 
 def shown(label: str, fallback: str) -> str:
-    """A label fit for a line of text; the fallback when it holds control characters."""
-    return label if label.isprintable() and label else fallback
+    """A label fit for a line of text and for a command; the fallback when it is not.
+
+    It is not when it holds control characters, or begins as an option does.
+    """
+    return label if label.isprintable() and label and label[0] not in "- " else fallback
