@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
-from assetflow.wire.call import Verdict
+from assetflow.wire.auth import Token
+from assetflow.wire.call import Call, Verdict
 from assetflow.wire.policy import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Budget", "Prepared", "Raw"]
+__all__ = ["Budget", "Prepared", "Raw", "headers_for"]
 
 
 class Budget(float):
@@ -84,3 +85,21 @@ class Raw:
     """Bytes of the body as it arrived."""
     fault: Verdict | None = None
     """What broke while the body was read; the body is empty then."""
+
+
+def headers_for(call: Call, token: Token | None, user_agent: str) -> dict[str, str]:
+    """The headers of a call, names in lower case; the token's own come last and win.
+
+    They hold secrets: keep them in no frame that raises.
+    """
+    headers = {
+        "accept": "application/json",
+        "accept-encoding": "gzip",
+        "user-agent": user_agent,
+    }
+    if call.content_type is not None:
+        headers["content-type"] = call.content_type
+    headers |= {name.lower(): value for name, value in call.headers}
+    if token is not None:
+        headers |= {name.lower(): value for name, value in token.headers()}
+    return headers

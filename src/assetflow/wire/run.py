@@ -19,7 +19,7 @@ from assetflow.wire.address import next_hop
 from assetflow.wire.call import Call, Classifier, Reply, Verdict
 from assetflow.wire.hooks import CallEvent, RetryEvent, tell
 from assetflow.wire.logs import logger
-from assetflow.wire.prepared import Budget, Prepared, Raw
+from assetflow.wire.prepared import Budget, Prepared, Raw, headers_for
 from assetflow.wire.redact import safe_id
 from assetflow.wire.retry import Again, decide
 from assetflow.wire.settings import Settings, complete
@@ -125,21 +125,11 @@ class CallRun:
         if isinstance(url, AssetflowError):
             raise url
         self.used = held
-        headers = {
-            "accept": "application/json",
-            "accept-encoding": "gzip",
-            "user-agent": self.settings.user_agent,
-        }
-        if self.call.content_type is not None:
-            headers["content-type"] = self.call.content_type
-        headers |= {name.lower(): value for name, value in self.call.headers}
-        if held is not None:
-            headers |= {name.lower(): value for name, value in held.token.headers()}
-        return self._prepared(
-            url,
-            tuple(headers.items()),
-            authorised=held is not None or "authorization" in headers,
+        headers = headers_for(
+            self.call, None if held is None else held.token, self.settings.user_agent
         )
+        authorised = held is not None or "authorization" in headers
+        return self._prepared(url, tuple(headers.items()), authorised=authorised)
 
     def redirected(self, prepared: Prepared, raw: Raw | Verdict) -> Prepared | None:
         """The request to follow a redirect with; ``None`` when the answer is none.
