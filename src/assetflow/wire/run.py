@@ -120,10 +120,8 @@ class CallRun:
             # The source has no other token, so the answer would be the same.
             raise error or _late()
         url = self.settings.base.resolve(self.call, for_token=self.for_token)
-        if isinstance(url, ConnectorError):
-            raise self._known(url)
         if isinstance(url, AssetflowError):
-            raise url
+            raise self._known(url) if isinstance(url, ConnectorError) else url
         self.used = held
         headers = headers_for(
             self.call, None if held is None else held.token, self.settings.user_agent
@@ -140,13 +138,13 @@ class CallRun:
         if isinstance(raw, Verdict) or raw.fault is not None or raw.status not in _REDIRECTS:
             return None
         self._note(raw)
+        self._time_left()
         self._hops += 1
         url = next_hop(prepared.method, prepared.url, raw.headers.get("location"))
         if isinstance(url, str) and self._hops > self.settings.limits.max_redirects:
             url = RedirectRefused("the server redirects without end")
         if isinstance(url, RedirectRefused):
             raise self._known(url)
-        self._time_left()
         return self._prepared(url, prepared.headers, authorised=prepared.authorised)
 
     def settle(self, raw: Raw | Verdict) -> Reply:
