@@ -65,7 +65,7 @@ def read_date(text: object) -> date:
     Raises:
         ValueError: anything else.
     """
-    if isinstance(text, str) and len(text) == 10:
+    if isinstance(text, str) and len(text) == 10 and text[4] == text[7] == "-":
         return date.fromisoformat(text)
     msg = "needs a day such as 2026-08-17"
     raise Wrong(msg)
@@ -77,7 +77,7 @@ def read_instant(text: object) -> datetime:
     Raises:
         ValueError: anything else.
     """
-    if isinstance(text, str) and len(text) == 27 and text[26] == "Z":
+    if isinstance(text, str) and len(text) == 27 and text[4:20:3] + text[26] == "--T::.Z":
         return datetime.fromisoformat(text)
     msg = "needs an instant such as 2026-08-17T13:05:00.000000Z"
     raise Wrong(msg)
@@ -219,8 +219,8 @@ def from_plain(
         return _converter.structure(data, cls)
     except Exception as problem:  # noqa: BLE001  # whatever a hook raised may hold the value
         places = cattrs.transform_error(problem, path="", format_exception=_say)
-    shown = [place.replace(" @ ", " at ").removesuffix(" at ") for place in places[:5]]
-    raise error(f"{what}: {'; '.join(shown)}", what=what, problems=len(places))
+    shown = tuple(place.replace(" @ ", " at ").removesuffix(" at ") for place in places[:10])
+    raise error(f"{what}: {'; '.join(shown[:3])}", what=what, problems=shown)
 
 
 def _say(problem: BaseException, _: type | None) -> str:
@@ -253,5 +253,5 @@ def from_json(
     try:
         data = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise error(f"{what}: is not JSON", what=what, problems=1) from None
+        raise error(f"{what}: is not JSON", what=what, problems=("is not JSON",)) from None
     return from_plain(data, cls, what=what, error=error)

@@ -14,7 +14,7 @@ import msgspec
 
 from assetflow.codec.columns import Column, ColumnType
 from assetflow.codec.text import Tally, encodable, encode_plain
-from assetflow.codec.values import INT64, is_enum, read_instant, to_plain
+from assetflow.codec.values import INT64, is_enum, read_date, read_instant, to_plain
 from assetflow.model.money import Money
 from assetflow.model.query import instant_text
 
@@ -141,12 +141,6 @@ def write_plain(kind: str, columns: Sequence[Column]) -> Callable[[Any], tuple[A
 # --- from a row ------------------------------------------------------------------------------
 
 
-def _read_date(text: str) -> date:
-    if len(text) != 10:
-        raise ValueError
-    return date.fromisoformat(text)
-
-
 def _read(column: Column, v: str) -> str:
     if is_enum(column.python):
         made = f"E_{column.field}[{v}]"
@@ -182,7 +176,7 @@ def write_record(
         "KIND": kind,
         "Money": Money,
         "cls": record,
-        "day": _read_date,
+        "day": read_date,
         "instant": read_instant,
         "new": object.__new__,
     }
