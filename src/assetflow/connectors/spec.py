@@ -94,7 +94,7 @@ class Connector(Protocol):
 
     @property
     def raw_dictionaries(self) -> Mapping[int, bytes]:
-        """zlib dictionaries for raw records by version; the highest is used for new ones."""
+        """Dictionaries of zlib for raw records, by version; the highest is used for new ones."""
         ...
 
     def plan(self, kind: ObservedKind) -> Flow[ShardPlan]:

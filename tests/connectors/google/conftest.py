@@ -36,9 +36,7 @@ def connect():
     opened = []
 
     def begin(fake, credentials=None, **options):
-        google = GoogleAdmin(
-            credentials or NoAuth(), base_url=fake.url, **{**QUICK, **options}
-        )
+        google = GoogleAdmin(credentials or NoAuth(), base_url=fake.url, **{**QUICK, **options})
         opened.append(google)
         return google
 

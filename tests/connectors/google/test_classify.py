@@ -133,7 +133,9 @@ def test_a_good_answer_has_no_verdict():
 
 
 def test_the_page_size_falls_back_once_to_what_google_names():
-    reply = directory(400, "invalidParameter", "Invalid value '300'. Values must be within the range: [1, 200]")
+    reply = directory(
+        400, "invalidParameter", "Invalid value '300'. Values must be within the range: [1, 200]"
+    )
     verdict = classify(LIST, reply, 1)
     assert verdict.amend == LIST.with_params(maxResults="200")
     assert classify(verdict.amend, reply, 1).amend is None  # 200 is refused too: final
@@ -183,7 +185,10 @@ def test_a_missing_scope_is_named():
     ("reply", "word"),
     [
         (directory(403, "accessNotConfigured"), "Admin SDK API"),
-        (modern(403, "PERMISSION_DENIED", details=[{"reason": "SERVICE_DISABLED"}]), "Admin SDK API"),
+        (
+            modern(403, "PERMISSION_DENIED", details=[{"reason": "SERVICE_DISABLED"}]),
+            "Admin SDK API",
+        ),
         (directory(403, "domainCannotUseApis"), "API controls"),
         (directory(403, "forbidden", "Not Authorized to access this resource/api"), "Admin roles"),
         (directory(404, "notFound", "Resource Not Found: customerId"), "my_customer"),
@@ -239,8 +244,12 @@ def test_any_answer_at_all_has_a_verdict(status, body, attempt):
 
 # --- the way to a token --------------------------------------------------------------------
 
-TOKEN = Call(method="POST", path="https://oauth2.example/token", operation="get-token", idempotent=True)
-SIGN = Call(method="POST", path="https://iam.example/x:signJwt", operation="sign-claim", idempotent=True)
+TOKEN = Call(
+    method="POST", path="https://oauth2.example/token", operation="get-token", idempotent=True
+)
+SIGN = Call(
+    method="POST", path="https://iam.example/x:signJwt", operation="sign-claim", idempotent=True
+)
 
 
 def refusal(status, error, description=""):
@@ -298,7 +307,9 @@ def test_refused_tokens(reply, error, retry, word):
 )
 def test_the_iam_service_that_signs(status, error, word):
     body = json.dumps({"error": {"code": status, "status": "X", "message": "y"}}).encode()
-    verdict = classify_grant(SIGN, Reply(status=status, headers={}, body=body), 1, client_id="", scopes=())
+    verdict = classify_grant(
+        SIGN, Reply(status=status, headers={}, body=body), 1, client_id="", scopes=()
+    )
     assert type(verdict.error) is error
     assert word in verdict.error.hint
 

@@ -102,7 +102,9 @@ def test_a_device_that_is_built_quickly_is_frozen_all_the_same():
         seen.serial = "other"
     with pytest.raises(AttributeError):
         del seen.serial
-    assert hash(seen) == hash(device(serialNumber="5CD1234ABC", lastSync="2026-11-24T10:11:12.345Z"))
+    assert hash(seen) == hash(
+        device(serialNumber="5CD1234ABC", lastSync="2026-11-24T10:11:12.345Z")
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,10 @@ UPDATES = [
     ),
     # needs the opt-in, but from when is not said: the long day is not the one that holds without
     ({"through": "2029-06-30", "eligible": True}, (None, "2029-06-30", "AVAILABLE")),
-    ({"through": "2029-06-30", "eligible": True, "enabled": True}, (None, "2029-06-30", "OPTED_IN")),
+    (
+        {"through": "2029-06-30", "eligible": True, "enabled": True},
+        (None, "2029-06-30", "OPTED_IN"),
+    ),
     # a start after the end is no shorter period
     (
         {"through": "2029-06-30", "eligible": True, "start": "2030-01-01"},
@@ -258,7 +263,9 @@ _INSTANT = st.one_of(
     st.datetimes().map(lambda d: d.isoformat(timespec="milliseconds") + "Z"),
 )
 _COUNT = st.one_of(st.none(), st.integers(-5, 2**63 - 1).map(str), st.integers(-5, 2**40))
-_DAY = st.one_of(st.none(), st.dates().map(str), st.sampled_from(["", "0", "soon", "1877472000000"]))
+_DAY = st.one_of(
+    st.none(), st.dates().map(str), st.sampled_from(["", "0", "soon", "1877472000000"])
+)
 _FLAG = st.sampled_from([None, True, False])
 _DEVICE = st.fixed_dictionaries(
     {"deviceId": st.text("abc-123", min_size=1, max_size=6)},
@@ -280,7 +287,9 @@ _DEVICE = st.fixed_dictionaries(
         "extendedSupportStart": _DAY,
         "extendedSupportEligible": _FLAG,
         "extendedSupportEnabled": _FLAG,
-        "macAddress": st.sampled_from([None, "", "A4BB6D00AB12", "a4bb6d00ab12", "a4:bb:6d:00:ab:12"]),
+        "macAddress": st.sampled_from(
+            [None, "", "A4BB6D00AB12", "a4bb6d00ab12", "a4:bb:6d:00:ab:12"]
+        ),
         "systemRamTotal": _COUNT,
         "diskSpaceUsage": st.one_of(
             st.none(),
@@ -309,7 +318,10 @@ def test_what_a_mapper_remembers_stays_small():
     mapper = DeviceMapper()
     body = page(
         "chromeosdevices",
-        *({"deviceId": f"d{n}", "orgUnitId": f"unit-{n}", "status": "ACTIVE"} for n in range(25_000)),
+        *(
+            {"deviceId": f"d{n}", "orgUnitId": f"unit-{n}", "status": "ACTIVE"}
+            for n in range(25_000)
+        ),
     )
     mapper.observe_all(DEVICES.decode(body).exact)
     assert len(mapper._units) <= 20_001
@@ -357,7 +369,10 @@ def test_whether_a_person_is_there(said, meant):
         ([{"value": " 004217 ", "type": "custom", "customType": "office"}], "004217"),
         ({"value": "004217", "type": "organization"}, "004217"),  # any: an object for a list
         ([{"value": 4217, "type": "organization"}], "4217"),
-        ([{"value": "x", "type": "custom"}, {"value": "y", "type": "account"}], None),  # not guessed
+        (
+            [{"value": "x", "type": "custom"}, {"value": "y", "type": "account"}],
+            None,
+        ),  # not guessed
         ([{"value": "", "type": "organization"}], None),
         ([], None),
         (None, None),
@@ -393,7 +408,11 @@ def test_a_person_has_the_id_of_the_org_unit_where_it_is_known():
         orgUnitPath="/Pupils/LHS",
     )
     assert (seen.place_source_id, seen.kind) == ("03ph8a2z1abc", PersonKind.STUDENT)
-    assert (seen.given_name, seen.family_name, seen.email) == ("Liz", "Smith", "liz@lincoln.example")
+    assert (seen.given_name, seen.family_name, seen.email) == (
+        "Liz",
+        "Smith",
+        "liz@lincoln.example",
+    )
     assert "Liz" not in repr(seen)
 
 

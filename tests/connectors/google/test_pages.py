@@ -54,7 +54,9 @@ def test_a_token_that_is_a_number_is_still_a_token(directory):
 
 
 def test_numbers_for_texts_do_not_cost_a_record(directory):
-    body = b'{"chromeosdevices":[{"deviceId":"a","annotatedAssetId":12345667890,"systemRamTotal":""}]}'
+    body = (
+        b'{"chromeosdevices":[{"deviceId":"a","annotatedAssetId":12345667890,"systemRamTotal":""}]}'
+    )
     page = read(directory, body)
     assert page.items[0].asset_tag == "12345667890"
     assert page.items[0].ram_bytes is None
@@ -143,21 +145,33 @@ def test_what_is_no_page_is_a_typed_error_and_never_an_empty_page(directory, bod
 
 
 @pytest.mark.parametrize(
-    ("body", "count"), [(b'{"count":"700"}', 700), (b'{"count":700}', 700), (b"{}", 0), (b'{"count":"0"}', 0)]
+    ("body", "count"),
+    [(b'{"count":"700"}', 700), (b'{"count":700}', 700), (b"{}", 0), (b'{"count":"0"}', 0)],
 )
 def test_counts(body, count):
     assert parse_count(body) == count
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"count":"many"}', b'{"count":"-1"}', b'{"error":{}}', b"<html>"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"count":"many"}', b'{"count":"-1"}', b'{"error":{}}', b"<html>"]
+)
 def test_what_is_no_count_is_not_zero(body):
     with pytest.raises(PayloadError):
         parse_count(body)
 
 
 def test_one_device_by_itself():
-    assert parse_chromebook(DeviceMapper(), b'{"deviceId":"a","serialNumber":"5CD1"}').serial == "5CD1"
-    for body in (b"{}", b"null", b"[]", b'{"deviceId":"a","serialNumber":{}}', b"}", b'{"deviceId":7}'):
+    assert (
+        parse_chromebook(DeviceMapper(), b'{"deviceId":"a","serialNumber":"5CD1"}').serial == "5CD1"
+    )
+    for body in (
+        b"{}",
+        b"null",
+        b"[]",
+        b'{"deviceId":"a","serialNumber":{}}',
+        b"}",
+        b'{"deviceId":7}',
+    ):
         with pytest.raises(PayloadError):
             parse_chromebook(DeviceMapper(), body)
 

@@ -150,7 +150,15 @@ def test_a_number_where_a_text_should_be_keeps_its_digits():
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [(True, True), (False, False), ("true", True), ("FALSE", False), ("", None), (1, None), (None, None)],
+    [
+        (True, True),
+        (False, False),
+        ("true", True),
+        ("FALSE", False),
+        ("", None),
+        (1, None),
+        (None, None),
+    ],
 )
 def test_flags(said, meant):
     assert values.flag(said) is meant

@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -183,6 +183,9 @@ class ServiceAccount:
 
     def __repr__(self) -> str:
         return f"ServiceAccount({self._account!r}, scopes={len(self._scopes)})"
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a service account's key is not pickled")
 
     @property
     def client_id(self) -> str:

@@ -206,15 +206,15 @@ class _Moved(Fault):
 
     def __init__(self) -> None:
         self._fake: FakeGoogle | None = None
-        self._done = False
 
     def set_up(self, fake: FakeGoogle) -> None:
         self._fake = fake
 
     def on_page(self, page: DraftPage) -> Answer | None:
-        fake, self._fake = self._fake, None
+        fake = self._fake
         if fake is None or not page.records:
             return None
+        self._fake = None
         first = msgspec.json.decode(page.records[0])
         index = fake.fleet.find(str(first.get("deviceId")))
         if index is not None:

@@ -71,7 +71,7 @@ class FakeGoogle:
         token_life: int = 3_600,
         listing_life: float = 3_600.0,
     ) -> None:
-        self.fleet = fleet or Fleet(devices=devices)
+        self.fleet = Fleet(devices=devices) if fleet is None else fleet  # an empty one is falsy
         self.latency = latency
         self.directory = Directory(self.fleet, listing_life=listing_life)
         self.gate = Gate(
