@@ -50,7 +50,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _ONE: sa.ColumnClause[int] = sa.literal_column("1")
 _ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 # Core's own true and false swallow what stands beside them, binds and all.
-_ALWAYS, _NEVER = _ONE == _ONE, _ONE == _ZERO
+_ALWAYS, _NEVER = _ONE != _ZERO, _ONE == _ZERO
 _CUTS = {"month": 7, "year": 4}
 _LONGEST_LIST = 64
 _LAST_CHARACTER = "\U0010ffff"

@@ -27,6 +27,9 @@ REVISIONS = ("0001",)
 HEAD = REVISIONS[-1]
 """The revision that this version works with."""
 
+SCRIPTS = "assetflow.store.sql:migrations"
+"""Where Alembic finds the revisions."""
+
 # Alembic keeps the migration that runs in a module of its own: one at a time in a process.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -58,20 +61,23 @@ def prepare_schema(engine: Engine, *, migrate: bool = True) -> None:
         SchemaOutdated: it is older, and may not or cannot be brought up to date here.
         StoreUnavailable: it holds another program's tables, or nothing and may not be written.
     """
-    problem = None
-    try:
-        with engine.sa_engine.connect() as connection:
-            found, here = _look(engine, connection)
-        _refuse(found, here, engine)
-        engine.settle_in()
-        if found is Found.OLDER and not migrate:
-            raise _outdated(here)
-        if found is not Found.CURRENT:
-            _migrate(engine)
-    except engine.errors as raised:
-        problem = engine.fault(raised)
-    if problem is not None:
-        raise problem
+    at_open = engine.migrates_at_open
+    allowed = {Found.NOTHING, Found.OLDER} if migrate else {Found.NOTHING}
+    _bring(engine, allowed if at_open else set())
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Bring a database to the schema of this version, under a lock; others wait or find it done.
+
+    Returns:
+        The path of the copy that was made before, if one was.
+
+    Raises:
+        SchemaTooNew: a newer version of assetflow wrote it.
+        SchemaOutdated: it was opened for reading only.
+        StoreUnavailable: it holds another program's tables.
+    """
+    return _bring(engine, {Found.NOTHING, Found.OLDER})
 
 
 def revision(engine: Engine) -> tuple[Found, str | None]:
@@ -85,15 +91,16 @@ def revision(engine: Engine) -> tuple[Found, str | None]:
     raise problem
 
 
-def upgrade(engine: Engine) -> str | None:
-    """Bring a database to the schema of this version, under a lock; others wait or find it done.
-
-    Returns:
-        The path of the copy that was made before, if one was.
-    """
+def _bring(engine: Engine, allowed: set[Found]) -> str | None:
     problem = None
     try:
-        return _migrate(engine)
+        with engine.sa_engine.connect() as connection:
+            found, here = _look(engine, connection)
+        _refuse(found, here, engine)
+        if found is not Found.CURRENT and (engine.read_only or found not in allowed):
+            raise SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
+        engine.settle_in()
+        return None if found is Found.CURRENT else _migrate(engine)
     except engine.errors as raised:
         problem = engine.fault(raised)
     raise problem
@@ -120,12 +127,6 @@ def _refuse(found: Found, here: str | None, engine: Engine) -> None:
     if engine.read_only and found is Found.NOTHING:
         msg = "the database is empty and was opened for reading only"
         raise StoreUnavailable(msg, hint="Open it once without mode=ro.")
-    if found is not Found.CURRENT and (engine.read_only or not engine.migrates_at_open):
-        raise _outdated(here)
-
-
-def _outdated(here: str | None) -> SchemaOutdated:
-    return SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
 
 
 def _migrate(engine: Engine) -> str | None:
@@ -150,6 +151,6 @@ def _run(connection: sa.Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", "assetflow.store.sql:migrations")
+    config.set_main_option("script_location", SCRIPTS)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

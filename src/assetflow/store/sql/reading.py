@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assetflow.codec import clean_text
@@ -12,7 +11,7 @@ from assetflow.store.journal import BEGINNING
 from assetflow.store.ports import Head, StoredEvent
 from assetflow.store.schema import Kind, kind_of
 from assetflow.store.sql.filters import Figures, aggregate_plan, make_select, query_plan
-from assetflow.store.sql.forks import keep_for_ever
+from assetflow.store.sql.forks import generation, keep_for_ever
 from assetflow.store.sql.rows import Rows
 from assetflow.store.sql.statements import LIST_SIZES
 
@@ -59,7 +58,7 @@ class SqlRead:
         self._connection: PoolProxiedConnection | None = connection
         self._cursor: Any = connection.cursor()
         self._open: list[Rows] = []
-        self._pid = os.getpid()
+        self._generation = generation()
         self._why = _OVER
 
     @property
@@ -73,8 +72,8 @@ class SqlRead:
         """The record with that key, or ``None``."""
         self.check()
         found = kind_of(kind)
-        at = checked_key(found, key)
         statements = self._library.of(found)
+        at = key if statements.plain_key(key) else checked_key(found, key)
         rows = self._rows(statements.get, (self._district, *at))
         return found.codec.record(rows[0]) if rows else None
 
@@ -213,7 +212,7 @@ class SqlRead:
         Raises:
             TransactionClosed: it is over, or belongs to the process that this one was forked from.
         """
-        if self._connection is None or self._pid != os.getpid():
+        if self._connection is None or self._generation != generation():
             raise TransactionClosed(self._why)
 
     def failed(self, raised: BaseException, kind: str | None = None) -> AssetflowError:
@@ -241,7 +240,7 @@ class SqlRead:
         if connection is None:
             return None
         self._why = why
-        if self._pid != os.getpid():
+        if self._generation != generation():
             keep_for_ever((connection, self._cursor, list(self._open)))
             return None
         for rows in list(self._open):

@@ -99,6 +99,8 @@ class SqliteEngine(Engine):
             pool_size=8,
             max_overflow=-1,
             pool_use_lifo=True,
+            # A transaction that ends has always ended its statements itself.
+            pool_reset_on_return=None,
             hide_parameters=True,
         )
 

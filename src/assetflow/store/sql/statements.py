@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
+from assetflow.codec import ColumnType
 from assetflow.store.schema import JOURNAL, Kind
 from assetflow.store.sql.tables import DISTRICT, EVENT, EVENT_HEAD, TABLES
 
@@ -65,7 +66,7 @@ class Prepared:
         # Only a constant of the statement's text is fixed; anything else was to be named.
         constants = (str, int, bytes)
         params = compiled.params.items()
-        fixed = {n: v for n, v in params if n not in names and isinstance(v, constants)}
+        fixed = {n: v for n, v in params if n not in names and type(v) in constants}
         if set(compiled.params) != {*names, *fixed}:
             msg = f"binds {sorted(compiled.params)} are not {sorted(names)}"
             raise TypeError(msg)
@@ -141,6 +142,13 @@ class KindStatements:
         self._shapes = Shapes(64)
         self._all = [self.table.c[c.name] for c in kind.columns]
         self._key = [self.table.c[n] for n in kind.key]
+        self._text_key = all(kind.column(n).type is ColumnType.TEXT for n in kind.key)
+
+    def plain_key(self, key: Sequence[Any]) -> bool:
+        """Whether a key is what nearly all are, plain ASCII text, and needs no closer look."""
+        if not self._text_key or len(key) != len(self._key):
+            return False
+        return all(type(part) is str and part.isascii() and "\0" not in part for part in key)
 
     def _here(self) -> sa.ColumnElement[bool]:
         return self.table.c[DISTRICT] == sa.bindparam("in_district")

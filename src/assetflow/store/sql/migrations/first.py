@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["blob", "flag", "index", "number", "refer", "table", "text"]
+__all__ = ["blob", "flag", "index", "number", "refer", "table", "text", "zero_or_one"]
 
 _BYTE_ORDER = {"mariadb": "utf8mb4_nopad_bin", "mysql": "utf8mb4_0900_bin", "postgresql": "C"}
 
@@ -49,6 +49,11 @@ def table(name: str, key: Sequence[str], *parts: sa.schema.SchemaItem) -> None:
 def refer(table: str, field: str, target: str) -> sa.ForeignKeyConstraint:
     there = [f"{target}.district_id", f"{target}.id"]
     return sa.ForeignKeyConstraint(["district_id", field], there, name=f"fk_{table}_{field}")
+
+
+def zero_or_one(table: str, name: str) -> sa.CheckConstraint:
+    """What a flag may hold."""
+    return sa.CheckConstraint(f"{name} IN (0, 1)", name=op.f(f"ck_{table}_{name}"))
 
 
 def index(table: str, *names: str, unique: bool = False) -> None:

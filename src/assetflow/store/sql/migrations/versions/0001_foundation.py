@@ -6,7 +6,6 @@ when the records grow. A test compares what the revisions make with the tables o
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
 
 from assetflow.store.sql.migrations.first import (
@@ -17,6 +16,7 @@ from assetflow.store.sql.migrations.first import (
     refer,
     table,
     text,
+    zero_or_one,
 )
 
 revision = "0001"
@@ -78,7 +78,7 @@ def _places_and_devices() -> None:
         text("parent_id", 64, null=True),
         flag("closed"),
         number("version"),
-        sa.CheckConstraint("closed IN (0, 1)", name="ck_af_place_closed"),
+        zero_or_one("af_place", "closed"),
     )
     index("af_place", "code")
     index("af_place", "parent_id")
@@ -359,7 +359,7 @@ def _sources_and_runs() -> None:
         text("following", null=True),
         text("first_call_at", 27, null=True),
         flag("done"),
-        sa.CheckConstraint("done IN (0, 1)", name="ck_af_run_shard_done"),
+        zero_or_one("af_run_shard", "done"),
     )
     table(
         "af_run_page",
