@@ -12,13 +12,17 @@ from assetflow.model import (
     Custody,
     CustodyKind,
     CustodyState,
+    Device,
+    DeviceModel,
     FundingShare,
     FundingState,
     HolderKind,
+    Lifecycle,
     OpenCustody,
     Person,
     Programme,
 )
+from assetflow.rules.derived import derive_device
 from assetflow.workflows import custody
 from assetflow.workflows.verify import check_derived, verify
 
@@ -101,6 +105,46 @@ def test_funding_that_no_device_tells_of(school):
     share = {"basis_points": 10_000, "starts_on": date(2026, 7, 1), "fund": "281"}
     school.add(FundingShare(id="s-1", device_id="d-2", programme=Programme.ECF, **share))
     assert derived(school) == {("device", "d-2", "funding"): ("unknown", "restricted")}
+
+
+@pytest.mark.parametrize("kind", [None, *CustodyKind])
+@pytest.mark.parametrize(
+    "programmes",
+    [(), (Programme.NONE,), (Programme.NONE, Programme.ECF), (Programme.E_RATE,), (None, "ended")],
+    ids=str,
+)
+def test_what_the_rules_derive_is_what_the_check_computes(school, kind, programmes):
+    device = Device(id="d-9", asset_tag=" lhs-o1", serial="5cdO1", lifecycle=Lifecycle.DEPLOYED)
+    stay = None
+    if kind is not None:
+        stay = Custody(
+            id="c-9",
+            device_id="d-9",
+            kind=kind,
+            accountable_kind=HolderKind.PERSON,
+            accountable_id="p-ana",
+            holder_kind=HolderKind.PERSON,
+            holder_id="p-ana",
+            since=school.now,
+        )
+    shares = [
+        FundingShare(
+            id=f"s-{n}",
+            device_id="d-9",
+            fund="1",
+            basis_points=1,
+            starts_on=date(2026, 7, 1),
+            ends_on=date(2026, 8, 1) if programme in (None, "ended") else None,
+            programme=Programme.FEDERAL if programme in (None, "ended") else programme,
+        )
+        for n, programme in enumerate(programmes)
+    ]
+    model = school.get(DeviceModel, "hp chromebook 11")
+    device = attrs.evolve(device, model_id=model.id)
+    school.add(derive_device(device, model=model, custody=stay, shares=shares), *shares)
+    if stay is not None:
+        school.add(stay, OpenCustody(device_id="d-9", custody_id="c-9", accountable_id="p-ana"))
+    assert derived(school) == {}
 
 
 def test_a_personal_field_is_named_without_its_value(school):

@@ -26,6 +26,7 @@ from assetflow.model import (
     fold_serial,
     fold_tag,
 )
+from assetflow.model.query import Predicate
 from assetflow.rules.derived import fold_email
 from assetflow.workflows.given import line
 from assetflow.workflows.places import find_places
@@ -57,6 +58,7 @@ HolderRef = Person | Place | Device | Holder | str
 """Who holds: a value, or a person's id, number or address, or a place's id or code."""
 
 _MOST = 51
+_ID_LENGTH, _ID_HYPHENS = 36, 4
 
 
 class _Found(NamedTuple):
@@ -80,10 +82,7 @@ def resolve_device(tx: ReadTransaction, ref: DeviceRef) -> DeviceId:
         return ref.id
     text = line(ref, "a device's id, tag or serial")
     key = fold_tag(text)
-    # A tag is looked up folded, a serial over characters that look alike: both have an index.
-    where = (F.tag_key == key) | (F.serial_key == fold_serial(text)) | (F.id == text)
-    query = Query(kind=Device, where=where, limit=_MOST)
-    rows = [_Found(*row) for row in tx.values(query, ("id", "asset_tag", "serial", "lifecycle"))]
+    rows = _devices(tx, text)
     exact = [r for r in rows if text in (r.id, r.tag, r.serial)]
     folded = [r for r in rows if key in (fold_tag(r.tag), fold_tag(r.serial))]
     for candidates in (exact, folded):
@@ -214,17 +213,49 @@ def find_place(tx: ReadTransaction, ref: PlaceRef) -> Place:
     return place
 
 
+# One narrow question after another: each is answered by an index, several in one filter are not.
+
+
+def _devices(tx: ReadTransaction, text: str) -> list[_Found]:
+    """Devices with that tag or serial, also where it only looks alike; else the one with that id."""
+
+    def ask(where: Predicate) -> list[_Found]:
+        fields = ("id", "asset_tag", "serial", "lifecycle")
+        query = Query(kind=Device, where=where, limit=_MOST)
+        return [_Found(*row) for row in tx.values(query, fields)]
+
+    by_id = F.id == text
+    if len(text) == _ID_LENGTH and text.count("-") == _ID_HYPHENS and (found := ask(by_id)):
+        return found
+    rows = {r.id: r for r in ask(F.tag_key == fold_tag(text))}
+    rows |= {r.id: r for r in ask(F.serial_key == fold_serial(text))}
+    if not any(text in (r.tag, r.serial) for r in rows.values()):
+        rows |= {r.id: r for r in ask(by_id)}
+    return [rows[i] for i in sorted(rows)]
+
+
 def _people(tx: ReadTransaction, text: str) -> list[str]:
-    where = (F.local_id == text) | (F.id == text)
-    address = fold_email(text)
-    if address and "@" in address:
-        where |= F.email_key == address
-    return [row[0] for row in tx.values(Query(kind=Person, where=where, limit=_MOST), ("id",))]
+    address = fold_email(text) or text
+    wheres = [F.local_id == text, F.id == text]
+    if "@" in text:
+        wheres.insert(0, F.email_key == address)
+    return _first(tx, Person, wheres)
 
 
 def _places_by_code(tx: ReadTransaction, text: str) -> list[str]:
-    query = Query(kind=Place, where=(F.code == text) | (F.id == text), limit=_MOST)
-    return [row[0] for row in tx.values(query, ("id",))]
+    return _first(tx, Place, [F.code == text, F.id == text])
+
+
+def _first(
+    tx: ReadTransaction, kind: type[Person | Place], wheres: Iterable[Predicate]
+) -> list[str]:
+    """Ids of those that the first filter with an answer keeps."""
+    for where in wheres:
+        query = Query(kind=kind, where=where, limit=_MOST)
+        found: list[str] = [row[0] for row in tx.values(query, ("id",))]
+        if found:
+            return found
+    return []
 
 
 def _zeros(tx: ReadTransaction, text: str) -> str | None:

@@ -9,16 +9,21 @@ from attrs import frozen
 
 from assetflow.model import (
     Custody,
+    CustodyKind,
+    CustodyState,
     Device,
     DeviceModel,
     F,
     FundingShare,
+    FundingState,
     OpenCustody,
     Person,
+    Programme,
     Query,
+    fold_serial,
+    fold_tag,
 )
-from assetflow.model.query import plain
-from assetflow.rules.derived import derive_device, fold_email
+from assetflow.rules.derived import fold_email
 from assetflow.store.journal import verify as verify_chain
 from assetflow.store.replay import Difference, compare
 
@@ -101,9 +106,10 @@ def check_derived(tx: ReadTransaction, *, limit: int = 1000) -> list[DerivedDiff
 def _differences(tx: ReadTransaction) -> Iterator[DerivedDifference]:
     yield from _custodies(tx)
     yield from _devices(tx)
-    for person in tx.find(Query(kind=Person, where=F.email.is_known())):
-        if person.email_key != fold_email(person.email):
-            yield DerivedDifference(kind="person", id=person.id, field="email_key")
+    known = Query(kind=Person, where=F.email.is_known())
+    for person_id, address, key in tx.values(known, ("id", "email", "email_key")):
+        if key != fold_email(address):
+            yield DerivedDifference(kind="person", id=person_id, field="email_key")
 
 
 def _custodies(tx: ReadTransaction) -> Iterator[DerivedDifference]:
@@ -128,29 +134,38 @@ def _custodies(tx: ReadTransaction) -> Iterator[DerivedDifference]:
 
 
 def _devices(tx: ReadTransaction) -> Iterator[DerivedDifference]:
-    models = {m.id: m for m in tx.find(Query(kind=DeviceModel))}
+    """Plain values, not records: a district has many devices, and nearly all are right."""
+    models = {m.id: (m.name, m.manufacturer) for m in tx.find(Query(kind=DeviceModel))}
     lasting = Query(kind=Custody, where=F.ended_at.is_unknown())
-    custodies = {c.device_id: c for c in tx.find(lasting)}
-    shares: dict[str, list[FundingShare]] = {}
-    for share in tx.find(Query(kind=FundingShare, where=F.ends_on.is_unknown())):
-        shares.setdefault(share.device_id, []).append(share)
-    for device in tx.find(Query(kind=Device)):
-        model = models.get(device.model_id) if device.model_id is not None else None
-        right = derive_device(
-            device,
-            model=model,
-            custody=custodies.get(device.id),
-            shares=shares.get(device.id, ()),
+    loan = CustodyKind.LOAN.value
+    states = {
+        device_id: (CustodyState.LOANED if kind == loan else CustodyState.ASSIGNED).value
+        for device_id, kind in tx.values(lasting, ("device_id", "kind"))
+    }
+    shares: dict[str, set[str]] = {}
+    live = Query(kind=FundingShare, where=F.ends_on.is_unknown())
+    for device_id, programme in tx.values(live, ("device_id", "programme")):
+        shares.setdefault(device_id, set()).add(programme)
+    fields = ("id", "asset_tag", "serial", "model_id", *_DERIVED)
+    for device_id, tag, serial, model_id, *stored in tx.values(Query(kind=Device), fields):
+        right = (
+            fold_tag(tag),
+            fold_serial(serial),
+            *models.get(model_id, (None, None)),
+            states.get(device_id, CustodyState.NONE.value),
+            _funding(shares.get(device_id)),
         )
-        if right == device:
+        if right == tuple(stored):
             continue
-        for name in _DERIVED:
-            stored, computed = getattr(device, name), getattr(right, name)
-            if stored != computed:
+        for name, held, computed in zip(_DERIVED, stored, right, strict=True):
+            if held != computed:
                 yield DerivedDifference(
-                    kind="device",
-                    id=device.id,
-                    field=name,
-                    stored=plain(stored),
-                    computed=plain(computed),
+                    kind="device", id=device_id, field=name, stored=held, computed=computed
                 )
+
+
+def _funding(programmes: set[str] | None) -> str:
+    if not programmes:
+        return FundingState.UNKNOWN.value
+    bound = programmes != {Programme.NONE.value}
+    return (FundingState.RESTRICTED if bound else FundingState.UNRESTRICTED).value
