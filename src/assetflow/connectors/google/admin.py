@@ -153,7 +153,7 @@ class GoogleAdmin:
         self._async_wire: AsyncWire | None = None
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, /, **options: Any) -> Self:
         """A connector from the environment.
 
         | variable | meaning |
@@ -283,7 +283,7 @@ class GoogleAdmin:
                 `PayloadError` that names them.
         """
         listing = self._directory.chromebooks(org_unit=org_unit, below=below, query=query)
-        return Records(lambda: self.wire, lambda: _given(listing), on_problem)
+        return Records(lambda: self.wire, lambda: _given(listing), on_problem=on_problem)
 
     def achromebooks(
         self,
@@ -295,7 +295,7 @@ class GoogleAdmin:
     ) -> AsyncRecords[ObservedDevice]:
         """[`chromebooks`][assetflow.connectors.GoogleAdmin.chromebooks] for ``async for``."""
         listing = self._directory.chromebooks(org_unit=org_unit, below=below, query=query)
-        return AsyncRecords(lambda: self.async_wire, lambda: _given(listing), on_problem)
+        return AsyncRecords(lambda: self.async_wire, lambda: _given(listing), on_problem=on_problem)
 
     def users(
         self,
@@ -311,7 +311,9 @@ class GoogleAdmin:
             query: Google's query language, such as ``isSuspended=false``.
             on_problem: Told of each record that cannot be read.
         """
-        return Records(lambda: self.wire, lambda: self._people(domain, query), on_problem)
+        return Records(
+            lambda: self.wire, lambda: self._people(domain, query), on_problem=on_problem
+        )
 
     def ausers(
         self,
@@ -322,7 +324,7 @@ class GoogleAdmin:
     ) -> AsyncRecords[ObservedPerson]:
         """[`users`][assetflow.connectors.GoogleAdmin.users] for ``async for``."""
         return AsyncRecords(
-            lambda: self.async_wire, lambda: self._people(domain, query), on_problem
+            lambda: self.async_wire, lambda: self._people(domain, query), on_problem=on_problem
         )
 
     def org_units(self) -> Records[ObservedOrgUnit]:

@@ -55,7 +55,7 @@ class Records(Generic[T_co]):
     """
 
     def __init__(
-        self, wire: Callable[[], Wire], plan: Plan[T_co], on_problem: OnProblem | None = None
+        self, wire: Callable[[], Wire], plan: Plan[T_co], *, on_problem: OnProblem | None = None
     ) -> None:
         self._wire = wire
         self._plan = plan
@@ -102,7 +102,11 @@ class AsyncRecords(Generic[T_co]):
     """The same for ``async for``."""
 
     def __init__(
-        self, wire: Callable[[], AsyncWire], plan: Plan[T_co], on_problem: OnProblem | None = None
+        self,
+        wire: Callable[[], AsyncWire],
+        plan: Plan[T_co],
+        *,
+        on_problem: OnProblem | None = None,
     ) -> None:
         self._wire = wire
         self._plan = plan
