@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assetflow.exchange import imports_cells as cells
 from assetflow.exchange.imports_cells import BadCell
 from assetflow.exchange.imports_fields import DEVICE_COLUMNS, PERSON_COLUMNS, CellKind, grade_code
-from assetflow.files import header_key
+from assetflow.files import header_key, is_placeholder
 from assetflow.model import Money
 
 
@@ -75,12 +75,12 @@ def test_a_cell_is_cleaned_or_refused(cell, result):
     "text", ["-", "—", "N/A", "none", "NULL", "nan", "Unknown", "To be filled by O.E.M."]
 )
 def test_words_for_nothing_are_known(text):
-    assert cells.is_placeholder(text)
+    assert is_placeholder(text)
 
 
 @pytest.mark.parametrize("text", ["0", "LHS-1", "Nancy", "x", "."])
 def test_what_only_looks_like_nothing_is_something(text):
-    assert not cells.is_placeholder(text)
+    assert not is_placeholder(text)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_no_cell_makes_a_reader_fail_in_another_way(text):
         cells.identifier,
         cells.whole_number,
         cells.flag,
-        cells.is_placeholder,
+        is_placeholder,
         cells.slash_date,
         grade_code,
         lambda t: cells.money(t, "USD"),

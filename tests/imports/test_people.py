@@ -1,6 +1,5 @@
 """A list of people: matching within a kind, leaving, and nothing personal outside their own row."""
 
-import io
 import logging
 from datetime import date
 
@@ -242,19 +241,16 @@ CELLS = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
 @given(st.lists(st.tuples(*[CELLS] * 9), max_size=4))
-def test_no_cell_of_a_list_of_people_stands_in_an_error_or_a_plan(make_office, rows):
+def test_no_cell_of_a_list_of_people_stands_in_an_error_or_a_plan(make_office, csv_of, rows):
+    rows = [
+        ["Ω" + c if c and n in (0, 1, 2, 3, 8) else c for n, c in enumerate(row)] for row in rows
+    ]
     office = make_office()
-    out = io.StringIO()
-    import csv
-
-    csv.writer(out).writerows([HEADINGS, *rows])
     told = []
     try:
-        plan = office.people(out.getvalue().encode())
+        plan = office.people(csv_of(HEADINGS, *rows))
         told += [plan.summary(), str(plan.as_dict()), repr(plan)]
+        told += [office.apply(plan).summary(), *(e.body for e in office.events())]
     except AssetflowError as error:
         told += [str(error.as_dict()), repr(error)]
-    for row in rows:
-        for cell in (row[0], row[1], row[2], row[3], row[8]):
-            if len(cell.strip()) > 6:
-                assert not any(cell.strip() in text for text in told)
+    assert not any("Ω" in text for text in told)

@@ -14,6 +14,7 @@ from typing import Any
 
 from assetflow.errors import InvalidValue
 from assetflow.exchange.imports_plan import Finding
+from assetflow.files import bare, spoilt_identifier, spoilt_text
 from assetflow.model import Money
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "clean",
     "flag",
     "identifier",
-    "is_placeholder",
     "money",
     "read_date",
     "slash_date",
@@ -33,17 +33,14 @@ __all__ = [
 CLEAR = "(clear)"
 """The cell that empties a field. An empty cell leaves the field alone."""
 
-_INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x2060, 0x00AD])
-_DASHES = {"-", "--", "---", "—", "–"}
-_PLACEHOLDERS = {
-    "n/a", "na", "none", "null", "nil", "nan", "unknown", "tbd", "not available", "not applicable",
-    "to be filled by o.e.m.", "default string", "system serial number", "no asset tag", "no tag",
-}  # fmt: skip
-_SHEET_ERROR = re.compile(
-    r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|#+)", re.IGNORECASE
-)
-_SHORTENED = re.compile(r"\d+([.,]\d+)?E\+\d+|\d+[.,]\d+E-\d+", re.IGNORECASE | re.ASCII)
-_DECIMAL = re.compile(r"\d+\.0+", re.ASCII)
+_SPOILT = {
+    "formula": "holds a formula; put the value itself in its place",
+    "spreadsheet-error": "holds an error of the spreadsheet, not a value",
+    "control-character": "holds a character that cannot be printed",
+    "shortened-number": "reads like a number that a spreadsheet shortened; format the column as text and enter it again",
+    "decimal-number": "reads like a number with decimals; format the column as text and enter it again",
+    "line-break": "holds a line break",
+}
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})([T ]00:00(:00(\.0+)?)?Z?)?", re.ASCII)
 _SLASHES = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})( 0?0:00(:00)?| 12:00(:00)? ?AM)?", re.ASCII | re.IGNORECASE
@@ -73,25 +70,9 @@ def clean(cell: str) -> str:
     Raises:
         BadCell: a formula, an error of the spreadsheet, or a control character.
     """
-    text = (cell if cell.isascii() else cell.translate(_INVISIBLE)).strip()
-    if not text:
-        return ""
-    if text[0] == "=":
-        raise BadCell("formula", "holds a formula; put the value itself in its place")
-    if text[0] == "#" and _SHEET_ERROR.fullmatch(text):
-        raise BadCell("spreadsheet-error", "holds an error of the spreadsheet, not a value")
-    if not text.isprintable() and any(_is_control(c) for c in text):
-        raise BadCell("control-character", "holds a character that cannot be printed")
+    text = bare(cell)
+    _refuse(spoilt_text(text))
     return text
-
-
-def _is_control(c: str) -> bool:
-    return (c < " " and c not in "\t\r\n") or "\x7f" <= c <= "\x9f"
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether a cell says in words that there is nothing: ``N/A``, ``None``, a dash."""
-    return text in _DASHES or text.casefold() in _PLACEHOLDERS
 
 
 def identifier(text: str) -> str:
@@ -100,19 +81,13 @@ def identifier(text: str) -> str:
     Raises:
         BadCell: what a spreadsheet made of a number, or a line break.
     """
-    if _SHORTENED.fullmatch(text):
-        raise BadCell(
-            "shortened-number",
-            "reads like a number that a spreadsheet shortened; format the column as text and enter it again",
-        )
-    if _DECIMAL.fullmatch(text):
-        raise BadCell(
-            "decimal-number",
-            "reads like a number with decimals; format the column as text and enter it again",
-        )
-    if any(c in text for c in "\t\r\n"):
-        raise BadCell("line-break", "holds a line break")
+    _refuse(spoilt_identifier(text))
     return text
+
+
+def _refuse(code: str | None) -> None:
+    if code is not None:
+        raise BadCell(code, _SPOILT[code])
 
 
 def word(text: str, words: Mapping[str, Any]) -> Any:

@@ -17,7 +17,14 @@ from assetflow.exchange import imports_cells as cells
 from assetflow.exchange.imports_cells import CLEAR, BadCell
 from assetflow.exchange.imports_fields import CUSTOM, CellKind, FieldSpec, grade_code
 from assetflow.exchange.imports_plan import REJECT_HEADINGS, ColumnUse, Finding, merged
-from assetflow.files import DEFAULT_LIMITS, Notice, header_key, read_table, unescape_cell
+from assetflow.files import (
+    DEFAULT_LIMITS,
+    Notice,
+    header_key,
+    is_placeholder,
+    read_table,
+    unescape_cell,
+)
 from assetflow.model import CustomField, CustomType
 from assetflow.rules.derived import fold_name
 from assetflow.workflows.models import custom_value
@@ -346,7 +353,7 @@ class _Reader:
             return
         if (
             spec.kind is not CellKind.NAME
-            and cells.is_placeholder(text)
+            and is_placeholder(text)
             and text.casefold() not in spec.words
         ):
             self._note(

@@ -1,5 +1,6 @@
 """Bytes to rows and back: tables and archives, read within limits, written safely."""
 
+from assetflow.files.cells import bare, is_placeholder, spoilt_identifier, spoilt_text
 from assetflow.files.csv import (
     DELIMITERS,
     Row,
@@ -25,10 +26,14 @@ __all__ = [
     "Source",
     "Table",
     "as_source",
+    "bare",
     "escape_cell",
     "header_key",
+    "is_placeholder",
     "open_archive",
     "read_table",
+    "spoilt_identifier",
+    "spoilt_text",
     "unescape_cell",
     "write_table",
 ]
