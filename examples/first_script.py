@@ -1,13 +1,13 @@
 """A first script: what needs doing today. Run it beside the folder that `assetflow demo` made."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import assetflow as af
 
 with af.open("assetflow-demo/maple-valley.db", actor="first-script") as district:
-    soon = date.today() + timedelta(days=365)
-    aging = district.devices.where(af.F.lifecycle != "retired", af.F.auto_update_ends < soon)
-    print(f"{aging.count()} devices get no updates a year from now")
+    ending = af.F.auto_update_ends < date(2027, 7, 1)
+    aging = district.devices.where(af.F.lifecycle != "retired", ending)
+    print(f"{aging.count()} devices get no updates after June 2027")
 
     for item in district.attention(kinds=["overdue-loan"])[:5]:
         print(f"{item.label}: {item.age_days} days overdue, {item.money}")

@@ -85,3 +85,48 @@ def empty(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def day():
+    """The day on which the made-up district lives."""
+    return DAY
+
+
+@pytest.fixture
+def fits():
+    """What of a value does not fit a schema; nothing when all does."""
+    return _wrong
+
+
+def _wrong(value, schema, where="$"):
+    """What is wrong with a value; the few words of JSON Schema that the schemas use."""
+    if "const" in schema:
+        return [] if value == schema["const"] else [f"{where}: {value!r}"]
+    if "enum" in schema:
+        return [] if value in schema["enum"] else [f"{where}: {value!r}"]
+    if "anyOf" in schema:
+        tried = [_wrong(value, s, where) for s in schema["anyOf"]]
+        return [] if any(not t for t in tried) else [f"{where}: none of {len(tried)}"]
+    types = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "null": type(None),
+    }
+    is_number = schema["type"] in {"integer", "number"}
+    if not isinstance(value, types[schema["type"]]) or (is_number and isinstance(value, bool)):
+        return [f"{where}: {type(value).__name__}, not {schema['type']}"]
+    wrong = []
+    if schema["type"] == "object" and "properties" in schema:
+        wrong += [f"{where}: no {name}" for name in schema["required"] if name not in value]
+        wrong += [f"{where}: {name}?" for name in value if name not in schema["properties"]]
+        for name, inner in schema["properties"].items():
+            wrong += _wrong(value[name], inner, f"{where}.{name}") if name in value else []
+    if schema["type"] == "array":
+        for i, item in enumerate(value):
+            wrong += _wrong(item, schema["items"], f"{where}[{i}]")
+    return wrong
