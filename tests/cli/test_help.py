@@ -136,3 +136,24 @@ def test_without_the_extra_the_first_line_says_what_to_install():
     assert done.returncode == 3
     assert 'pip install "assetflow-k12[cli]"' in done.stderr
     assert done.stdout == ""
+
+
+def test_a_command_is_at_most_fifteen_lines_over_the_library():
+    import ast
+    from pathlib import Path
+
+    import assetflow.cli
+
+    long = {}
+    for path in Path(assetflow.cli.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef) or not any(
+                "command(" in ast.unparse(d) for d in node.decorator_list
+            ):
+                continue
+            first = 1 if ast.get_docstring(node) else 0
+            body = [n for n in node.body[first:] if not isinstance(n, ast.ImportFrom)]
+            lines = sum(n.end_lineno - n.lineno + 1 for n in body)
+            if lines > 15:
+                long[node.name] = lines
+    assert long == {}

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from assetflow.cli.exits import EXIT_CODES
 from assetflow.cli.shapes import CustodyRow, DeviceCard, DeviceRow, ErrorCard, HistoryRow, by_id
-from assetflow.cli.shown import Output, cell
+from assetflow.cli.shown import Output, cell, note
 from assetflow.errors import NotFound, all_errors
 from assetflow.model import HolderKind
 
 if TYPE_CHECKING:
     from assetflow.district import District
-    from assetflow.model import Custody, Device
+    from assetflow.model import Custody, Device, Place
     from assetflow.workflows.custody import CustodyResult
 
-__all__ = ["card_lines", "device_card", "error_card", "tell_custody"]
+__all__ = ["card_lines", "device_card", "error_card", "tell_custody", "tell_devices"]
 
 _SHOWN_EVENTS = 10
 _SAID = ("status", "org_unit_path", "asset_tag", "serial")
+
+
+_COLUMNS = ("asset_tag", "serial", "model", "site", "lifecycle", "custody", "updates_end", "room")
+
+
+def tell_devices(
+    out: Output, devices: Iterable[Device], places: Iterable[Place], *, left_out_unknown: int
+) -> None:
+    """Write a list of devices."""
+    known = by_id(places)
+    out.listing(
+        "devices.list",
+        DeviceRow,
+        (DeviceRow.of(device, known) for device in devices),
+        columns=_COLUMNS,
+        empty="No device.",
+        left_out_unknown=left_out_unknown,
+    )
+    if left_out_unknown and out.for_people:
+        note(f"{left_out_unknown:,} more have no value to compare.")
 
 
 def device_card(district: District, device: Device) -> DeviceCard:

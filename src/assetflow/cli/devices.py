@@ -12,8 +12,6 @@ __all__ = ["DAY", "day_of", "devices"]
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
-_COLUMNS = ("asset_tag", "serial", "model", "site", "lifecycle", "custody", "updates_end", "room")
-
 
 def day_of(given: datetime | None) -> str | None:
     """A day as it was given, in ISO form."""
@@ -55,29 +53,17 @@ def list_devices(
 
     Filters combine. A device that lacks a compared value is left out, and counted.
     """
-    from assetflow.cli.filters import device_filters, known_field  # noqa: PLC0415  # loads the model
-    from assetflow.cli.shapes import DeviceRow, by_id  # noqa: PLC0415  # as above
-    from assetflow.cli.shown import note  # noqa: PLC0415  # as above
+    from assetflow.cli.cards import tell_devices  # noqa: PLC0415  # loads the model
+    from assetflow.cli.filters import device_filters, known_field  # noqa: PLC0415  # as above
 
     with face.open() as district:
         site_id = district.places.get(site).id if site else None
-        wanted = device_filters(
-            equal, site_id=site_id, tag=tag, updates_end_before=day_of(updates_end_before)
-        )
+        before = day_of(updates_end_before)
+        wanted = device_filters(equal, site_id=site_id, tag=tag, updates_end_before=before)
         found = district.devices.where(*wanted).order_by(known_field(order_by))
-        places = by_id(district.places.where())
         hidden = found.left_out_unknown() if wanted else 0
-        rows = (DeviceRow.of(d, places) for d in (found if limit is None else found.limit(limit)))
-        face.out.listing(
-            "devices.list",
-            DeviceRow,
-            rows,
-            columns=_COLUMNS,
-            empty="No device.",
-            left_out_unknown=hidden,
-        )
-    if hidden and face.out.for_people:
-        note(f"{hidden:,} more have no value to compare.")
+        kept = found if limit is None else found.limit(limit)
+        tell_devices(face.out, kept, district.places.where(), left_out_unknown=hidden)
 
 
 @devices.command("show")
