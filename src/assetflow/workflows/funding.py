@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from assetflow.errors import NotFound
-from assetflow.model import Device, F, FundingShare, Query
+from assetflow.model import Device, F, FundingShare, Order, Query
 from assetflow.rules import funding as rules
 from assetflow.rules.funding import NewShare, shares_on
 from assetflow.workflows.given import day, day_in_district
@@ -84,5 +84,5 @@ def record_funding(
 
 
 def _shares(tx: ReadTransaction, device_id: str) -> tuple[FundingShare, ...]:
-    query = Query(kind=FundingShare, where=F.device_id == device_id)
-    return tuple(sorted(tx.find(query), key=lambda s: (s.starts_on, s.id)))
+    oldest = (Order("starts_on"),)
+    return tuple(tx.find(Query(kind=FundingShare, where=F.device_id == device_id, order=oldest)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from assetflow.errors import InvalidValue, NotFound
-from assetflow.model import F, Hold, Money, Person, PersonId, Query
+from assetflow.model import F, Hold, Money, Order, Person, PersonId, Query
 from assetflow.model.events import HoldPlaced, HoldReleased
 from assetflow.model.policy import HOLD_KINDS
 from assetflow.rules.decision import Decision, Happened, Write
@@ -44,7 +44,7 @@ class HoldProvider:
 def placed_holds(tx: ReadTransaction, person_id: PersonId, on: date) -> Iterable[Hold]:
     """Holds that somebody placed and nobody released."""
     where = (F.person_id == person_id) & F.released_at.is_unknown() & (F.since <= on)
-    return tx.find(Query(kind=Hold, where=where))
+    return tx.find(Query(kind=Hold, where=where, order=(Order("since"),)))
 
 
 PROVIDERS: tuple[HoldProvider, ...] = (HoldProvider(frozenset(HOLD_KINDS), placed_holds),)

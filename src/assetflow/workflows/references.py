@@ -18,6 +18,7 @@ from assetflow.model import (
     Holder,
     HolderKind,
     Lifecycle,
+    Order,
     Person,
     PersonId,
     Place,
@@ -214,6 +215,7 @@ def find_place(tx: ReadTransaction, ref: PlaceRef) -> Place:
 
 
 # One narrow question after another: each is answered by an index, several in one filter are not.
+# Each is sorted by something else than the key, or SQLite prefers to walk along the key.
 
 
 def _devices(tx: ReadTransaction, text: str) -> list[_Found]:
@@ -221,7 +223,7 @@ def _devices(tx: ReadTransaction, text: str) -> list[_Found]:
 
     def ask(where: Predicate) -> list[_Found]:
         fields = ("id", "asset_tag", "serial", "lifecycle")
-        query = Query(kind=Device, where=where, limit=_MOST)
+        query = Query(kind=Device, where=where, order=(Order("asset_tag"),), limit=_MOST)
         return [_Found(*row) for row in tx.values(query, fields)]
 
     by_id = F.id == text
@@ -251,10 +253,11 @@ def _first(
 ) -> list[str]:
     """Ids of those that the first filter with an answer keeps."""
     for where in wheres:
-        query = Query(kind=kind, where=where, limit=_MOST)
+        order = (Order("status" if kind is Person else "name"),)
+        query = Query(kind=kind, where=where, order=order, limit=_MOST)
         found: list[str] = [row[0] for row in tx.values(query, ("id",))]
         if found:
-            return found
+            return sorted(found)
     return []
 
 
@@ -264,7 +267,8 @@ def _zeros(tx: ReadTransaction, text: str) -> str | None:
         return None
     bare = text.lstrip("0") or "0"
     spellings = {bare, *(bare.zfill(n) for n in range(len(bare), 13))} - {text}
-    query = Query(kind=Person, where=F.local_id.one_of(*sorted(spellings)), limit=2)
+    where = F.local_id.one_of(*sorted(spellings))
+    query = Query(kind=Person, where=where, order=(Order("status"),), limit=2)
     near = [row[0] for row in tx.values(query, ("id",))]
     return f"A number that differs by leading zeros belongs to {near[0]}." if near else None
 

@@ -166,6 +166,7 @@ def _devices(tx: ReadTransaction) -> Iterator[DerivedDifference]:
 
 def _funding(programmes: set[str] | None) -> str:
     if not programmes:
-        return FundingState.UNKNOWN.value
-    bound = programmes != {Programme.NONE.value}
-    return (FundingState.RESTRICTED if bound else FundingState.UNRESTRICTED).value
+        return str(FundingState.UNKNOWN.value)
+    own = programmes == {Programme.NONE.value}
+    state = FundingState.UNRESTRICTED if own else FundingState.RESTRICTED
+    return str(state.value)
