@@ -114,7 +114,7 @@ def _steps(report: DemoReport) -> Iterator[Step]:
     moved = ((run.linked, "matched"), (run.created, "new"), (run.changed, "changed"))
     told = ", ".join(f"{count:,} {word}" for count, word in moved if count)
     rows = (
-        ("roster", "roster.zip", report.people, "people", _came_of(report.roster)),
+        ("roster", "roster.zip", report.people, "people", _roster(report)),
         (
             "inventory",
             "inventory.csv",
@@ -133,6 +133,13 @@ def _steps(report: DemoReport) -> Iterator[Step]:
     )
     for name, source, count, what, result in rows:
         yield Step(name=name, source=source, count=count, what=what, result=result)
+
+
+def _roster(report: DemoReport) -> str:
+    since = _came_of(report.roster)
+    if report.opening is None or report.opening.again:
+        return since
+    return f"new in August, {since} since"
 
 
 def _came_of(done: ImportReport) -> str:

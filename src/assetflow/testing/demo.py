@@ -82,8 +82,10 @@ class DemoReport:
     """Its folder."""
     again: bool
     """Whether it was there already."""
+    opening: ImportReport | None
+    """What came of August's roster, when the term was opened now."""
     roster: ImportReport
-    """What came of the roster."""
+    """What came of today's roster."""
     inventory: ImportReport
     """What came of the inventory."""
     pull: PullReport
@@ -157,10 +159,10 @@ def make_demo(
         create=True,
     ) as district:
         district.policy.adopt(made.policy_text)
-        handed_out = 0
+        handed_out, opening = 0, None
         if not mark["opened"]:
             on_step("people")
-            _roster(district, place / _TERM_BEGINS)
+            opening = _roster(district, place / _TERM_BEGINS)
         on_step("inventory")
         inventory = _inventory(district, place)
         on_step("hand-out")
@@ -186,6 +188,7 @@ def make_demo(
             day=made.day,
             folder=str(place),
             again=bool(mark["opened"]),
+            opening=opening,
             roster=roster,
             inventory=inventory,
             pull=pull,

@@ -187,7 +187,8 @@ def _people(rng: Random) -> Iterator[SeededPerson]:
             students.append((given, family, site.code, grade, rooms[number % len(rooms)]))
     rng.shuffle(students)
     leavers = set(_spread(rng, [i for i, s in enumerate(students) if s[2] == "MVH"], _LEAVERS))
-    parents = {i: f"G{i:05d}" for i in _spread(rng, range(len(students)), _GUARDIANS)}
+    staying = [i for i in range(len(students)) if i not in leavers]
+    parents = {i: f"G{i:05d}" for i in _spread(rng, staying, _GUARDIANS)}
     for i, (given, family, code, grade, room) in enumerate(students):
         yield SeededPerson(
             # every seventh number begins with a zero, as numbers of older systems do
@@ -223,9 +224,9 @@ def _people(rng: Random) -> Iterator[SeededPerson]:
         )
 
 
-def _spread(rng: Random, population: range | list[int], count: int) -> list[int]:
+def _spread(rng: Random, population: list[int], count: int) -> list[int]:
     """So many different members, in their order."""
-    return sorted(rng.sample(list(population), count))
+    return sorted(rng.sample(population, count))
 
 
 def _serial(rng: Random, model: SeededModel) -> str:

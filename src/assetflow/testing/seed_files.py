@@ -133,7 +133,7 @@ def roster_zip(made: SeededDistrict, *, leavers: bool = True) -> bytes:
 
     Args:
         made: The district.
-        leavers: Whether those who left during the term have left; ``False`` for August's roster.
+        leavers: Whether those who left during the term are gone; ``False`` for August's roster.
     """
     files = {
         "manifest.csv": _csv(("propertyName", "value"), _manifest()),
@@ -174,13 +174,14 @@ def _users(made: SeededDistrict, *, leavers: bool) -> Iterator[Sequence[str]]:
         for number in person.guardians:
             wards.setdefault(number, []).append(person.local_id)
     for person in made.people:
-        gone = leavers and person.left
+        if leavers and person.left:
+            continue
         agents = person.guardians or tuple(wards.get(person.local_id, ()))
         yield (
             _user_id(person.local_id),
             "",
             "",
-            "false" if gone else "true",
+            "true",
             f"org-{person.site}",
             person.role,
             (person.email or person.local_id).partition("@")[0],
