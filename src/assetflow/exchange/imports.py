@@ -209,15 +209,16 @@ def apply(
         What came of it. When the same file was applied before, nothing was done and it says so.
 
     Raises:
+        ChangeGuardTripped: a roster without most of the people whom the last one had.
         PlanChanged: the district changed where it matters. Plan again, and look.
         StoreLocked: others write all the time; apply the same plan again.
     """
     if batch_size < 1:
         raise InvalidValue("a batch has at least one row")
-    how = plan.how
+    plan.check()
 
     def desk() -> Desk:
-        return how.desk(plan.sheet)
+        return plan.how.desk(plan.sheet)
 
     return apply_plan(
         store,

@@ -145,7 +145,7 @@ class _Run:
     resumed: bool = field(default=False, init=False)
     _desk: Desk | None = field(default=None, init=False)
     _seq: int = field(default=0, init=False)
-    _drafts: Mapping[int, Draft] = field(factory=dict, init=False)
+    _drafts: Mapping[tuple[str, int], Draft] = field(factory=dict, init=False)
 
     def prepare(self) -> ImportBatch | None:
         """The batch as an earlier run left it.
@@ -153,7 +153,7 @@ class _Run:
         When the store moved on, every row is looked at once more before anything is written.
         """
         batch_id = self.act.batch_id
-        self._drafts = {d.line: d for d in self.plan.sheet.drafts}
+        self._drafts = {(d.part, d.line): d for d in self.plan.sheet.drafts}
         with self.store.read(self.plan.district) as tx:
             batch = tx.get(ImportBatch, batch_id)
             if is_complete(batch):
@@ -177,7 +177,9 @@ class _Run:
         desk = self._desk
         if desk is None:  # pragma: no cover  # opened before
             raise AssertionError
-        decided = list(desk.decide(tx, [self._drafts[r.line] for r in rows], at=self.act.at))
+        decided = list(
+            desk.decide(tx, [self._drafts[r.part, r.line] for r in rows], at=self.act.at)
+        )
         moved = [r.line for r, d in zip(rows, decided, strict=True) if not _holds(r, d.row)]
         if moved:
             lines = ", ".join(str(n) for n in moved[:5])

@@ -239,6 +239,7 @@ class DeviceDesk:
                     self._place(base, name, values[name], new)
                 except BadCell as bad:
                     wrong.append(bad.finding(self._column(name)))
+                    break  # a room is looked for in its site
         if "model" in values:
             model = self._model(draft, values)
             new["model_id"] = model.id if model else None

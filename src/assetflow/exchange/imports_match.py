@@ -1,4 +1,4 @@
-"""Which device a row of an inventory is about, and whose tag or serial it must not take."""
+"""Which device or person a row is about, and whose tag, serial, number or address it must not take."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from assetflow.exchange.imports_plan import Finding
-from assetflow.model import DeviceId, fold_serial, fold_tag
+from assetflow.model import DeviceId, PersonId, PersonKind, fold_serial, fold_tag
+from assetflow.rules.derived import fold_email
 
 if TYPE_CHECKING:
+    from assetflow.exchange.imports_people_index import PeopleIndex
     from assetflow.reconcile import DeviceIndex
 
-__all__ = ["Findings", "MatchedDevice", "match_device"]
+__all__ = ["Findings", "MatchedDevice", "MatchedPerson", "match_device", "match_person"]
 
 _WORDS = {"serial": "serial", "asset_tag": "tag"}
 
@@ -116,3 +118,83 @@ def match_device(
             "contradicts", "the device with that tag has another serial", "serial", [device_id]
         )
     return MatchedDevice(device_id, how)
+
+
+@frozen
+class MatchedPerson:
+    """The answer: a person, or nobody."""
+
+    person_id: PersonId | None = None
+    """The person; ``None`` when the row is about a new one."""
+    how: str | None = None
+    """The field by which they were found."""
+
+
+def match_person(
+    index: PeopleIndex,
+    values: Mapping[str, Any],
+    match_on: Sequence[str],
+    headings: Mapping[str, str],
+    kind: PersonKind | None,
+) -> MatchedPerson:
+    """Find the person of a row: the first field of *match_on* that answers decides.
+
+    A match is exact and unique within one kind: a student and an employee may have the same
+    number, a guardian and an employee the same address.
+
+    Args:
+        index: The district's people.
+        values: The row.
+        match_on: ``local_id`` and ``email``, or one of them.
+        headings: Field to heading.
+        kind: What the row says that the person is.
+
+    Raises:
+        Findings: several people answer, or the row contradicts what is there.
+    """
+
+    def refuse(code: str, reason: str, name: str, ids: Iterable[str] = ()) -> Findings:
+        candidates = tuple(sorted(ids)[:10])
+        finding = Finding(
+            code=code, reason=reason, column=headings.get(name), candidates=candidates
+        )
+        return Findings([finding])
+
+    def of_kind(ids: Iterable[PersonId]) -> list[PersonId]:
+        return [i for i in ids if kind is None or index.by_id[i].kind is kind]
+
+    number = values.get("local_id")
+    named: Mapping[str, list[PersonId]] = {
+        "local_id": index.by_number.get(number or "", []),
+        "email": index.by_address.get(fold_email(values.get("email")) or "", []),
+    }
+    if not any(values.get(name) for name in match_on):
+        words = {"local_id": "number", "email": "address"}
+        what = " and no ".join(words[name] for name in match_on)
+        raise refuse("no-key", f"has no {what} to find its person by", match_on[0])
+    for how in match_on:
+        ids = of_kind(named[how])
+        if len(ids) > 1:
+            raise refuse("ambiguous", "belongs to more than one person", how, ids)
+        if ids:
+            break
+    else:
+        accounts = [
+            i for i in named["email"] if PersonKind.GUARDIAN not in (index.by_id[i].kind, kind)
+        ]
+        if accounts:
+            # A parent may be staff under the same address; an account is one person's.
+            reason = "belongs to somebody whom the district knows as something else"
+            raise refuse("contradicts", reason, "email", accounts)
+        return MatchedPerson()
+    (person_id,) = ids
+    other = "email" if how == "local_id" else "local_id"
+    strangers = [i for i in of_kind(named[other]) if i != person_id]
+    if strangers and person_id not in named[other]:
+        reason = "the row's number is one person's and its address another's"
+        raise refuse("contradicts", reason, other, [person_id, *strangers])
+    own = index.by_id[person_id].local_id
+    if how == "email" and "local_id" in match_on and own and number and number != own:
+        reason = "the person with that address has another number"
+        raise refuse("contradicts", reason, "local_id", [person_id])
+    return MatchedPerson(person_id, how)

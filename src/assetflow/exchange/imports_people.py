@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field, frozen
 
 from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_match import Findings
+from assetflow.exchange.imports_match import Findings, MatchedPerson, match_person
 from assetflow.exchange.imports_people_index import KnownPerson, PeopleIndex
 from assetflow.exchange.imports_places import PlaceBook, place_text
 from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
@@ -80,28 +80,21 @@ class PersonDesk:
         """What each of these rows means now."""
         del at
         found = [self._match(draft) for draft in drafts]
-        ids = sorted({m[0] for m in found if not isinstance(m, Findings) and m[0] is not None})
+        ids = sorted({m.person_id for m in found if isinstance(m, MatchedPerson) and m.person_id})
         people = {p.id: p for p in tx.get_many(Person, [(i,) for i in ids]).values()}
         decided = []
         for draft, match in zip(drafts, found, strict=True):
             try:
                 if isinstance(match, Findings):
                     raise match
-                person_id, how = match
-                before = None if person_id is None else people[person_id]
-                decided.append(self._decide(draft, before, how))
+                before = None if match.person_id is None else people[match.person_id]
+                decided.append(self._decide(draft, before, match.how))
             except Findings as wrong:
                 decided.append(DecidedPerson(reject=Reject(draft.line, wrong.findings)))
         return decided
 
     def _column(self, name: str) -> str | None:
         return self.sheet.by_field.get(name)
-
-    def _wrong(self, code: str, reason: str, name: str, ids: Iterable[str] = ()) -> Findings:
-        candidates = tuple(sorted(ids)[:10])
-        return Findings(
-            [Finding(code=code, reason=reason, column=self._column(name), candidates=candidates)]
-        )
 
     def kind_of(self, draft: Draft) -> PersonKind | None:
         """What a row says that its person is."""
@@ -117,62 +110,13 @@ class PersonDesk:
         if address and kind is not PersonKind.GUARDIAN:
             yield "email", address
 
-    def _match(self, draft: Draft) -> tuple[PersonId | None, str | None] | Findings:
-        """The person whom a row is about: the number decides before the address, within one kind."""
-        values, index, kind = draft.values, self._people, self.kind_of(draft)
-        address = fold_email(values.get("email"))
-        named = {
-            "local_id": index.by_number.get(values.get("local_id") or "", []),
-            "email": index.by_address.get(address or "", []),
-        }
-        if not any(values.get(name) for name in self.match_on):
-            words = {"local_id": "number", "email": "address"}
-            what = " and no ".join(words[name] for name in self.match_on)
-            return self._wrong("no-key", f"has no {what} to find its person by", self.match_on[0])
-        for how in self.match_on:
-            ids = [i for i in named[how] if kind is None or index.by_id[i].kind is kind]
-            if len(ids) > 1:
-                return self._wrong("ambiguous", "belongs to more than one person", how, ids)
-            if ids:
-                return self._agree(ids[0], how, named, values, kind)
-        accounts = [
-            i for i in named["email"] if PersonKind.GUARDIAN not in (index.by_id[i].kind, kind)
-        ]
-        if accounts:
-            # A parent may be staff under the same address; an account is one person's.
-            reason = "belongs to somebody whom the district knows as something else"
-            return self._wrong("contradicts", reason, "email", accounts)
-        return None, None
-
-    def _agree(
-        self,
-        person_id: PersonId,
-        how: str,
-        named: Mapping[str, list[PersonId]],
-        values: Mapping[str, Any],
-        kind: PersonKind | None,
-    ) -> tuple[PersonId, str] | Findings:
-        known = self._people.by_id[person_id]
-        other = "email" if how == "local_id" else "local_id"
-        strangers = [
-            i
-            for i in named[other]
-            if i != person_id and (kind is None or self._people.by_id[i].kind is kind)
-        ]
-        if strangers and person_id not in named[other]:
-            reason = "the row's number is one person's and its address another's"
-            return self._wrong("contradicts", reason, other, [person_id, *strangers])
-        number = values.get("local_id")
-        if (
-            how == "email"
-            and "local_id" in self.match_on
-            and known.local_id
-            and number
-            and number != known.local_id
-        ):
-            reason = "the person with that address has another number"
-            return self._wrong("contradicts", reason, "local_id", [person_id])
-        return person_id, how
+    def _match(self, draft: Draft) -> MatchedPerson | Findings:
+        try:
+            return match_person(
+                self._people, draft.values, self.match_on, self.sheet.by_field, self.kind_of(draft)
+            )
+        except Findings as wrong:
+            return wrong
 
     def _decide(self, draft: Draft, before: Person | None, how: str | None) -> DecidedPerson:
         values = (

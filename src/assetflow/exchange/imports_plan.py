@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import evolve, field, frozen
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    from assetflow.exchange.imports import DeviceImport, PersonImport
-    from assetflow.exchange.imports_sheet import Sheet
+    from assetflow.exchange.imports_apply import Desk
+    from assetflow.exchange.imports_sheet import Draft
     from assetflow.files import Notice
     from assetflow.model import BatchId, DistrictId, ImportBatch
     from assetflow.store.ports import Head
@@ -27,9 +27,11 @@ __all__ = [
     "Finding",
     "ImportPlan",
     "ImportReport",
+    "Importer",
     "Outcome",
     "PlannedRow",
     "Reject",
+    "Rows",
 ]
 
 REJECT_HEADINGS = ("assetflow_line", "assetflow_column", "assetflow_reason")
@@ -79,6 +81,8 @@ class PlannedRow:
 
     line: int
     """The line of the file at which it begins."""
+    part: str = ""
+    """The file within an archive."""
     outcome: Outcome
     """What is done."""
     subject_id: str | None = None
@@ -92,6 +96,7 @@ class PlannedRow:
         """The row as plain data."""
         return {
             "line": self.line,
+            "part": self.part,
             "outcome": self.outcome.value,
             "subject_id": self.subject_id,
             "matched_by": self.matched_by,
@@ -121,6 +126,8 @@ class Reject:
     """The line of the file at which it begins."""
     findings: tuple[Finding, ...]
     """Everything that is wrong with it, at least one."""
+    part: str = ""
+    """The file within an archive."""
 
     @property
     def column(self) -> str:
@@ -143,7 +150,29 @@ class Reject:
             }
             for f in self.findings
         ]
-        return {"line": self.line, "findings": findings}
+        return {"line": self.line, "part": self.part, "findings": findings}
+
+
+class Rows(Protocol):
+    """The rows of a file, as read."""
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The headings of the original."""
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """The rows that could be read."""
+
+    def original(self, reject: Reject) -> tuple[str, ...]:
+        """What a rejects file shows of a row."""
+
+
+class Importer(Protocol):
+    """The options that a plan was made with."""
+
+    def desk(self, sheet: Any) -> Desk:
+        """What decides about the rows."""
 
 
 @frozen(kw_only=True)
@@ -180,9 +209,9 @@ class ImportPlan:
     """The batch under which this very file was applied before."""
     head: Head = field(repr=False)
     """The end of the journal when the plan was made."""
-    sheet: Sheet = field(repr=False, eq=False)
+    sheet: Rows = field(repr=False, eq=False)
     """The rows of the file, as read."""
-    how: DeviceImport | PersonImport = field(repr=False, eq=False)
+    how: Importer = field(repr=False, eq=False)
     """The options that it was made with."""
 
     def count(self, outcome: Outcome) -> int:
@@ -238,8 +267,11 @@ class ImportPlan:
                 str(reject.line),
                 reject.column,
                 reject.reason,
-                *self.sheet.original(reject.line),
+                *self.sheet.original(reject),
             )
+
+    def check(self) -> None:
+        """Refuse to be applied, when what it would do is too much to be right."""
 
     def summary(self) -> str:
         """The plan as a person reads it."""
@@ -250,20 +282,29 @@ class ImportPlan:
             self.delimiter, "other"
         )
         yield f"{self.name}: {_rows(self.total)}, {self.encoding}, {mark} between cells"
-        if self.applied is not None:
-            when = self.applied.applied_at.date().isoformat()
-            yield f"  applied already on {when}, batch {self.applied.id}; applying it again does nothing"
+        yield from self._applied_line()
         yield f"  matched on {', then '.join(self.match_on)}"
         width = max((len(c.heading) for c in self.columns if c.field), default=0)
         yield from (f"  {c.heading:<{width}}  -> {c.field}" for c in self.columns if c.field)
         unused = [c.heading for c in self.columns if not c.field]
         if unused:
             yield f"  not used: {', '.join(unused)}"
-        yield f"  {_counts(self.count(Outcome.ADD), self.count(Outcome.CHANGE), self.count(Outcome.UNCHANGED), len(self.rejects))}"
+        add, change, same = (self.count(outcome) for outcome in Outcome)
+        yield f"  {_counts(add, change, same, len(self.rejects))}"
         for name, count in Counter(c.field for r in self.changes for c in r.changes).most_common():
             yield f"    {name} changes in {_rows(count)}"
+        yield from self._tail()
+
+    def _applied_line(self) -> Iterator[str]:
+        if self.applied is not None:
+            when = self.applied.applied_at.date().isoformat()
+            yield f"  applied already on {when}, batch {self.applied.id}; applying it again does nothing"
+
+    def _tail(self) -> Iterator[str]:
         yield from _notice_lines(self.notices)
-        yield from (f"  line {r.line}: {r.reason}" for r in self.rejects[:_SHOWN])
+        for reject in self.rejects[:_SHOWN]:
+            where = f"{reject.part} line" if reject.part else "line"
+            yield f"  {where} {reject.line}: {reject.reason}"
         if len(self.rejects) > _SHOWN:
             yield f"  and {len(self.rejects) - _SHOWN:,} more rejected"
 

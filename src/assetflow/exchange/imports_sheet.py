@@ -16,7 +16,13 @@ from assetflow.errors import InvalidValue
 from assetflow.exchange import imports_cells as cells
 from assetflow.exchange.imports_cells import CLEAR, BadCell
 from assetflow.exchange.imports_fields import CUSTOM, CellKind, FieldSpec, grade_code
-from assetflow.exchange.imports_plan import REJECT_HEADINGS, ColumnUse, Finding, merged
+from assetflow.exchange.imports_plan import (
+    REJECT_HEADINGS,
+    ColumnUse,
+    Finding,
+    Reject,
+    merged,
+)
 from assetflow.files import (
     DEFAULT_LIMITS,
     Notice,
@@ -96,6 +102,8 @@ class Draft:
     """The line of the file at which it begins."""
     values: Mapping[str, Any] = field(repr=False)
     """Field to value; ``None`` empties the field, one that is not there is left alone."""
+    part: str = ""
+    """The file within an archive."""
 
 
 @frozen(kw_only=True)
@@ -135,9 +143,9 @@ class Sheet:
                 counts.setdefault(fold_name(key), Counter())[text] += 1
         return {key: min(found, key=lambda t: (-found[t], t)) for key, found in counts.items()}
 
-    def original(self, line: int) -> tuple[str, ...]:
+    def original(self, reject: Reject) -> tuple[str, ...]:
         """The cells of a row as they were, under *headings*."""
-        return self.originals.get(line, ())
+        return self.originals.get(reject.line, ())
 
     def keeping(self, lines: Iterable[int]) -> Sheet:
         """The sheet with the original cells of these rows alone."""
