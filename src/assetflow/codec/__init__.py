@@ -10,6 +10,7 @@ Plain values are text, whole numbers, bytes and ``None``: what a database, a Par
 JSON hold alike.
 """
 
+from assetflow.codec._written import write_instant
 from assetflow.codec.columns import Column, ColumnType
 from assetflow.codec.rows import RowCodec, Stored
 from assetflow.codec.text import Tally, clean_text, encode_plain
@@ -21,7 +22,6 @@ from assetflow.codec.values import (
     to_json,
     to_plain,
 )
-from assetflow.codec.written import write_instant
 
 __all__ = [
     "Column",

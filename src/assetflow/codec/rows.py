@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from assetflow.codec._written import Unusual, write_changed, write_plain, write_record
 from assetflow.codec.columns import Column, ColumnType
 from assetflow.codec.text import Tally, clean_text, encode_plain
 from assetflow.codec.values import Wrong, from_plain, is_enum, to_plain, whole
-from assetflow.codec.written import Unusual, write_changed, write_plain, write_record
 from assetflow.errors import AssetflowError, InvalidValue, StoreDamaged
 from assetflow.model.fields import Record
 from assetflow.model.money import Money
