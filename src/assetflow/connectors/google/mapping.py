@@ -165,16 +165,20 @@ class DeviceMapper:
                     it.auto_update_ends = value[0]
                     it.auto_update_ends_extended = value[1]
                     it.extended_updates = value[2]
-                value = d.last_enrollment_time.replace("Z", "000Z")  # type: ignore[union-attr]
-                if len(value) != 27 or value[0] != "2":
-                    raise LookupError  # noqa: TRY301
+                value = d.last_enrollment_time
+                if value is not None:
+                    value = value.replace("Z", "000Z")
+                    if len(value) != 27 or value[0] != "2":
+                        raise LookupError  # noqa: TRY301
                 it.enrolled_at = value
                 it.location = d.annotated_location or None
                 it.assigned_to = d.annotated_user or None
                 it.notes = d.notes or None
-                value = d.last_sync.replace("Z", "000Z")  # type: ignore[union-attr]
-                if len(value) != 27 or value[0] != "2":
-                    raise LookupError  # noqa: TRY301
+                value = d.last_sync
+                if value is not None:
+                    value = value.replace("Z", "000Z")
+                    if len(value) != 27 or value[0] != "2":
+                        raise LookupError  # noqa: TRY301
                 it.last_seen_at = value
                 it.os_version = d.os_version or None
                 value = d.recent_users

@@ -131,6 +131,8 @@ def _moment(value: Odd) -> datetime | None:
             found = value.strip()
             if not found.lstrip("-").isdecimal():
                 moment = datetime.fromisoformat(found)
+                if moment.tzinfo is UTC:
+                    return moment
                 aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
                 return aware.astimezone(UTC)
             value = int(found[:24])
@@ -142,9 +144,9 @@ def _moment(value: Odd) -> datetime | None:
         return None
 
 
-def _told(moment: datetime | None) -> bool:
+def _told(moment: datetime) -> bool:
     """Whether an instant says something: 1970 means never, year 1 and year 9999 mean unset."""
-    return moment is not None and _FIRST_YEAR <= moment.year <= _LAST_YEAR
+    return _FIRST_YEAR <= moment.year <= _LAST_YEAR
 
 
 def instant(value: Odd) -> str | None:
@@ -155,7 +157,11 @@ def instant(value: Odd) -> str | None:
         ('2026-11-24T10:11:12.345000Z', None)
     """
     moment = _moment(value)
-    return instant_text(moment) if moment is not None and _told(moment) else None
+    if moment is None or not _told(moment):
+        return None
+    if isinstance(value, str) and len(value) == 24 and value[19] == "." and value[23] == "Z":
+        return f"{value[:23]}000Z"  # the usual form, sound by now: only the digits are missing
+    return instant_text(moment)
 
 
 def day(value: Odd) -> date | None:
