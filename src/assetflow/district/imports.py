@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assetflow.exchange.imports import DeviceImport, PersonImport, apply
+from assetflow.exchange.roster import RosterImport
 from assetflow.model import BatchId
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from assetflow.district.session import Session
     from assetflow.exchange.imports_plan import ImportPlan, ImportReport
+    from assetflow.exchange.roster import RosterPlan
     from assetflow.files import Readable, Source
 
 __all__ = ["Imports"]
@@ -66,6 +68,20 @@ class Imports:
         how_to = PersonImport(mapping=mapping or {}, **how)
         with self._session.read() as tx:
             return how_to.plan(tx, file, at=self._session.clock())
+
+    def plan_roster(self, file: Readable | Source, **how: Any) -> RosterPlan:
+        """What a OneRoster zip would change: organisations, people and guardians.
+
+        Args:
+            file: A path, the bytes, or an open binary file: a zip of OneRoster 1.1 or 1.2 CSV.
+            **how: Further settings of [`RosterImport`][assetflow.exchange.roster.RosterImport].
+
+        Raises:
+            FileError: the file cannot be read, is refused, or is no roster.
+            ChangeGuardTripped: most of the people known from earlier rosters would be gone.
+        """
+        with self._session.read() as tx:
+            return RosterImport(**how).plan(tx, file, at=self._session.clock())
 
     def apply(
         self,
