@@ -381,7 +381,8 @@ def docs(args: argparse.Namespace) -> int:
     return steps(
         [
             ("generated pages are current", [*generate, "--check"]),
-            ("mkdocs build --strict", [python, "-m", "mkdocs", "build", "--strict", "--quiet"]),
+            # Not --quiet: it would hide the warnings from --strict as well.
+            ("mkdocs build --strict", [python, "-m", "mkdocs", "build", "--strict"]),
         ]
     )
 

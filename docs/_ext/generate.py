@@ -10,6 +10,7 @@ The pages are checked in, so that a change of the code shows in review as a chan
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import pkgutil
 import re
@@ -243,16 +244,28 @@ def api_pages() -> dict[str, str]:
     pages = {"api/assetflow.md": front_door()}
     for room in packages():
         names = modules_of(room)
-        first = f"assetflow.{room}"
-        out = [f"# {first}\n"]
+        out = []
         for name in names:
-            alone = len(names) == 1
-            whole = f"heading_level: {2 if alone else 3}"
-            option = "members: false" if name == first and not alone else whole
-            heading = "" if name == first else f"## {name}\n\n"
-            out.append(f"{heading}::: {name}\n    options:\n      {option}\n")
+            first = name == f"assetflow.{room}"
+            options = [f"heading_level: {1 if first else 2}"]
+            if first and len(names) > 1:
+                options.append(f"members: [{', '.join(defined_in(name))}]")
+            lines = [f"::: {name}", "    options:", *(f"      {option}" for option in options)]
+            out.append("\n".join(lines) + "\n")
         pages[f"api/{room}.md"] = "\n".join(out)
     return pages
+
+
+def defined_in(package: str) -> list[str]:
+    """The public names that a package defines itself, beside those that it passes on."""
+    path = ROOT / "src" / Path(*package.split(".")) / "__init__.py"
+    found = []
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.append(node.name)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.append(node.targets[0].id)
+    return [name for name in found if not name.startswith("_")]
 
 
 def front_door() -> str:
@@ -268,8 +281,7 @@ def front_door() -> str:
         rows.append((f"[`{name}`][{home}.{name}]" if known else f"`{name}`", first))
     return "\n".join(
         [
-            "# assetflow\n",
-            "::: assetflow\n    options:\n      members: false\n",
+            "::: assetflow\n    options:\n      heading_level: 1\n      members: false\n",
             table(["name", "what it is"], rows),
         ]
     )
