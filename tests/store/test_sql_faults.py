@@ -1,6 +1,7 @@
 """Locked, read-only, full, damaged: a typed error, nothing half done, and the store works again."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -384,6 +385,30 @@ def test_a_file_that_was_removed_is_told(store, tmp_path):
         SqlStore.open(f"{store.address}?mode=rw")
 
 
+def test_damage_under_the_first_read_is_told_too(store):
+    insertion(store, HERE, device())
+    store.close()
+    page = ask(store, "SELECT rootpage FROM sqlite_master WHERE name = 'af_event_head'")[0][0]
+    size = ask(store, "PRAGMA page_size")[0][0]
+    with Path(path_of(store)).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with contextlib.closing(SqlStore.open(store.address)) as again:
+        for _ in range(2):
+            with pytest.raises(StoreDamaged), again.read(HERE):
+                pytest.fail("a read transaction began")
+
+
+def test_a_transaction_that_was_never_ended_does_not_stay_on_its_connection(store):
+    scope = store.read(HERE)
+    scope.__enter__()
+    del scope
+    gc.collect()
+    insertion(store, HERE, device())
+    with store.read(HERE) as tx:
+        assert tx.get(Device, "d1") == device()
+
+
 # --- closed ------------------------------------------------------------------------------------
 
 
@@ -479,6 +504,8 @@ def test_no_error_and_no_log_shows_a_value(store, act, error, caplog):
         caplog.set_level(logging.DEBUG, logger=name)
     with pytest.raises(error) as caught, store.write(HERE) as tx:
         act(tx)
+    if act in (stale, stale_of_many):
+        assert caught.value.context["key"] in (("p1",), ("p0",))
     seen, problem = [], caught.value
     while problem is not None:
         assert isinstance(problem, AssetflowError)

@@ -11,6 +11,7 @@ from assetflow.errors import (
     ConfigError,
     FeatureMissing,
     InvalidValue,
+    StaleVersion,
     StoreLocked,
     TransactionClosed,
 )
@@ -30,7 +31,7 @@ from assetflow.store.sql import SqlStore
 from assetflow.store.sql.locks import FairLock, lock_for
 from assetflow.store.sql.statements import Prepared, Shapes
 from assetflow.store.sql.tables import TABLES
-from assetflow.testing._store.tools import device, entry, insertion
+from assetflow.testing._store.tools import device, edited, entry, insertion
 
 ACTOR = TABLES["actor"]
 LITE = sqlite.dialect(paramstyle="qmark")
@@ -218,6 +219,22 @@ def test_an_answer_left_open_holds_no_state_beyond_its_transaction(store):
             tx.insert([Sighting(source="google", source_id=f"s{n}")])
     with store.read("lincoln") as tx:
         assert tx.count(Query(kind=Sighting)) == 3
+
+
+def test_of_many_updates_the_one_that_was_overtaken_is_named(store):
+    devices = [device(f"d{n}") for n in range(5)]
+    insertion(store, "lincoln", *devices)
+    twice = edited(edited(devices[3], serial="S").after, serial="T")
+    with store.write("lincoln") as tx:
+        tx.record([entry(edited(devices[3], serial="S")), entry(twice)])
+    with pytest.raises(StaleVersion) as caught, store.write("lincoln") as tx:
+        tx.record([entry(*[edited(d, serial="U") for d in devices])])
+    assert caught.value.context == {"kind": "device", "key": ("d3",)}
+    with pytest.raises(StaleVersion) as caught, store.write("lincoln") as tx:
+        tx.record([entry(*[edited(d, serial="U") for d in [*devices[:3], device("none")]])])
+    assert caught.value.context == {"kind": "device", "key": ("none",)}
+    with store.read("lincoln") as tx:
+        assert tx.get(Device, "d0") == devices[0]
 
 
 # --- locks and addresses -----------------------------------------------------------------------

@@ -42,6 +42,7 @@ _STATEMENTS = 512
 _SETUP = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
+    "PRAGMA fullfsync = ON",  # where a plain fsync does not reach the disk: macOS
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA cache_size = -{_KIB_CACHE}",
     f"PRAGMA journal_size_limit = {_LOG_LIMIT}",
@@ -136,7 +137,9 @@ class SqliteEngine(Engine):
 
     def begin_read(self, connection: PoolProxiedConnection) -> None:
         """Deferred: the state is fixed by the first read."""
-        connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]  # connected
+        driver: Any = connection.driver_connection
+        _end_forgotten(driver)
+        driver.execute("BEGIN")
 
     def writing(self) -> AbstractContextManager[float]:
         """The file's queue of writers in this process."""
@@ -153,6 +156,7 @@ class SqliteEngine(Engine):
     ) -> None:
         """Immediate: the write lock is had before anything is read."""
         driver: Any = connection.driver_connection
+        _end_forgotten(driver)
         info = connection.info
         if info.get("durability") is not durability:
             for pragma in _DURABILITY[durability]:
@@ -247,8 +251,8 @@ class SqliteEngine(Engine):
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
         """The file's write lock; foreign keys are off meanwhile, for tables that are rebuilt."""
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
         try:
+            connection.exec_driver_sql("BEGIN EXCLUSIVE")
             yield
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
             if broken is not None:
@@ -273,6 +277,10 @@ class SqliteEngine(Engine):
         try:
             copy = sqlite3.connect(path)
             source.backup(copy)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108  # half a copy is none
+            raise
         finally:
             source.close()
             if copy is not None:
@@ -283,3 +291,9 @@ class SqliteEngine(Engine):
     def close(self) -> None:
         """The last connection of all processes brings the file up to date."""
         self.sa_engine.dispose()
+
+
+def _end_forgotten(driver: Any) -> None:
+    """End what a transaction that was never ended has left on a connection."""
+    if driver.in_transaction:
+        driver.rollback()

@@ -217,10 +217,14 @@ class ReadScope:
         try:
             library.engine.begin_read(connection)
             tx = SqlRead(self._district, connection, library)
+        except BaseException:
+            _give_back(connection, library.engine)
+            raise
+        try:
             # The first read fixes what all others see, so it is made at once.
             tx.head()
         except BaseException:
-            _give_back(connection, library.engine)
+            tx.abandon()
             raise
         return tx
 

@@ -180,10 +180,11 @@ class SqlWrite(SqlRead):
         for (name, changed), rows in changes.updates.items():
             kind = KINDS[name]
             if self._many(kind, of(kind).update(changed), rows) != len(rows):
-                raise self._stale(kind, [row[len(changed) + 1 :] for row in rows])
+                raise self._stale(kind, self._overtaken(kind, changed, rows))
         for kind, rows in changes.sorted_removes():
             for row in rows:
-                self._one(kind, of(kind).remove, row, row[1:])
+                if self._many(kind, of(kind).remove, [row]) != 1:
+                    raise self._stale(kind, row[1:])
 
     def _one_by_one(self, entries: Sequence[Entry], ready: Sequence[Ready]) -> None:
         """As the entries come. References are looked at when all is done, by hand."""
@@ -292,15 +293,29 @@ class SqlWrite(SqlRead):
     def _one(self, kind: Kind, statement: Prepared, row: Row, key: Sequence[Any]) -> None:
         """Run a statement that must meet one row."""
         if self._many(kind, statement, [row]) != 1:
-            raise self._stale(kind, [key])
+            raise self._stale(kind, key)
 
-    def _stale(self, kind: Kind, keys: Sequence[Sequence[Any]]) -> StaleVersion:
-        """The error for records that are not as they were read. One is named by its key."""
+    def _overtaken(
+        self, kind: Kind, changed: tuple[int, ...], rows: Sequence[Row]
+    ) -> Sequence[Any]:
+        """The key of the first row that an update did not meet; empty when it cannot be told.
+
+        The others have their new version by now, and all goes back with the transaction.
+        """
+        place = len(changed) + 1
+        at = kind.positions["version"] if kind.versioned else None
+        for row in rows:
+            key = row[place : place + len(kind.key)]
+            found = self._rows(self._library.of(kind).get, (self._district, *key))
+            if not found or (at is not None and found[0][at] != row[changed.index(at)]):
+                return key
+        return ()
+
+    def _stale(self, kind: Kind, key: Sequence[Any]) -> StaleVersion:
+        """The error for a record that is not as it was read."""
         msg = f"a {kind.name} is not there, or was changed since it was read"
-        if len(keys) != 1:
-            return StaleVersion(msg, kind=kind.name)
-        shown = tuple(str(part) for part in keys[0][: len(kind.key)])
-        return StaleVersion(msg, kind=kind.name, key=shown)
+        shown = tuple(str(part) for part in key[: len(kind.key)])
+        return StaleVersion(msg, kind=kind.name, key=shown or None)
 
 
 def _unjournalled(kind: Kind) -> Kind:
