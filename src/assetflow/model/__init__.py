@@ -50,9 +50,24 @@ from assetflow.model.observed import (
     ObservedPlace,
     Sighting,
 )
-from assetflow.model.people import Actor, Guardianship, Hold, Note, Person, PersonKind, PersonLink, PersonStatus
+from assetflow.model.people import (
+    Actor,
+    Guardianship,
+    Hold,
+    Note,
+    Person,
+    PersonKind,
+    PersonLink,
+    PersonStatus,
+)
 from assetflow.model.places import District, Place, PlaceKind, PlaceLink, PlaceTree
-from assetflow.model.policy import AdoptedPolicy, Authority, CustodyPolicy, DistrictPolicy, PullPolicy
+from assetflow.model.policy import (
+    AdoptedPolicy,
+    Authority,
+    CustodyPolicy,
+    DistrictPolicy,
+    PullPolicy,
+)
 from assetflow.model.query import Aggregate, F, Measure, Order, Predicate, Query
 from assetflow.model.runs import (
     ImportBatch,
@@ -69,6 +84,11 @@ from assetflow.model.runs import (
 )
 
 __all__ = [
+    "EVENT_TYPES",
+    "FIGURES",
+    "INTENT_TYPES",
+    "RECORDS",
+    "WHOLE",
     "Actor",
     "ActorId",
     "AdoptedPolicy",
@@ -94,18 +114,15 @@ __all__ = [
     "District",
     "DistrictId",
     "DistrictPolicy",
-    "EVENT_TYPES",
     "Event",
     "ExtendedUpdates",
     "F",
-    "FIGURES",
     "FundingShare",
     "FundingState",
     "Guardianship",
     "Hold",
     "Holder",
     "HolderKind",
-    "INTENT_TYPES",
     "ImportBatch",
     "Intent",
     "ItemOutcome",
@@ -142,7 +159,6 @@ __all__ = [
     "Programme",
     "PullPolicy",
     "Query",
-    "RECORDS",
     "Record",
     "Remembered",
     "Role",
@@ -160,7 +176,6 @@ __all__ = [
     "StagedRecord",
     "Stamp",
     "Volatile",
-    "WHOLE",
     "fold_serial",
     "fold_tag",
     "usd",

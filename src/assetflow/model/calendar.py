@@ -2,6 +2,7 @@
 
 import enum
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import ClassVar
 
 from attrs import frozen
@@ -114,7 +115,7 @@ class SchoolCalendar(Record):
         if any(last < first for first, last in spans):
             msg = "closed days end after they begin"
             raise InvalidValue(msg)
-        if any(a[1] >= b[0] for a, b in zip(spans, spans[1:], strict=False)):
+        if any(a[1] >= b[0] for a, b in pairwise(spans)):
             msg = "closed days overlap"
             raise InvalidValue(msg)
 

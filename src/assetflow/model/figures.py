@@ -7,7 +7,16 @@ from typing import Any
 from assetflow.model.custody import Custody
 from assetflow.model.devices import Device
 from assetflow.model.people import Person
-from assetflow.model.query import Aggregate, F, average, count, count_distinct, maximum, minimum, total
+from assetflow.model.query import (
+    Aggregate,
+    F,
+    average,
+    count,
+    count_distinct,
+    maximum,
+    minimum,
+    total,
+)
 
 __all__ = ["FIGURES"]
 
