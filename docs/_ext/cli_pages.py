@@ -39,10 +39,8 @@ comes from.
 """
 
 POLICY_INTRO = """\
-What districts decide differently stands in the district's policy, which is kept in its store:
-`assetflow policy show --comments > policy.toml` writes it out, `assetflow policy adopt
-policy.toml` checks and adopts it. An unknown key or a value that is not allowed is refused with
-its line.
+What districts decide differently is no setting but the district's [policy](policy.md), which is
+kept in its store.
 """
 
 
@@ -139,10 +137,9 @@ def options_table(options: list[Any]) -> str:
 
 
 def configuration_page() -> str:
-    """Every setting, how secrets are referred to, and every key of a district's policy."""
+    """Every setting, and how secrets are referred to."""
     from assetflow.cli import references  # noqa: PLC0415  # the page's subject
     from assetflow.cli.config import KEYS, variable  # noqa: PLC0415
-    from assetflow.model.policy import policy_keys  # noqa: PLC0415
 
     secrets = markdown(inspect.cleandoc(references.__doc__ or ""))
     return "\n".join(
@@ -167,10 +164,6 @@ def configuration_page() -> str:
             f"{secrets}\n",
             "## The district's policy { #policy }\n",
             POLICY_INTRO,
-            table(
-                ["key", "default", "allowed", "what it is"],
-                [(f"`{k.path}`", f"`{k.default}`", k.allowed, k.meaning) for k in policy_keys()],
-            ),
         ]
     )
 
