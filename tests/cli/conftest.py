@@ -64,6 +64,21 @@ def made(tmp_path_factory):
     return home, report
 
 
+@pytest.fixture(scope="session")
+def again(made, tmp_path_factory):
+    """What ``assetflow demo --json`` says where it was made before, and the folder."""
+    home = tmp_path_factory.mktemp("again") / ODD
+    shutil.copytree(made[0], home)
+    before = Path.cwd()
+    os.chdir(home)
+    try:
+        args = ["demo", "--json", "--on", DAY.isoformat()]
+        done = CliRunner().invoke(app, args, prog_name="assetflow")
+    finally:
+        os.chdir(before)
+    return home, Ran(done.exit_code, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def here(made, tmp_path, monkeypatch):
     """A folder with a demo of its own, to do with as one likes; it is the current folder."""

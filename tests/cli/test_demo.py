@@ -114,8 +114,9 @@ def test_nothing_beyond_loopback_is_reached(here, monkeypatch, day):
 
 
 @pytest.fixture
-def told(here, run, day):
-    return run("demo", "--json", "--on", day.isoformat())
+def told(again, monkeypatch):
+    monkeypatch.chdir(again[0])
+    return again[1]
 
 
 def test_json_is_one_document(told):

@@ -6,6 +6,7 @@ extra ``cli``.
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -24,4 +25,8 @@ def main() -> None:
             "  code  missing-extra\n"
         )
         raise SystemExit(3) from None
+    for stream in (sys.stdout, sys.stderr):
+        # a name that the terminal's encoding lacks is no reason to stop half way
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app.main(prog_name="assetflow")

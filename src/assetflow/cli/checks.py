@@ -8,7 +8,7 @@ import platform
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["all_checks", "check_lines"]
 
+_SKEW = timedelta(minutes=5)
 _EXTRAS = {
     "google": ("google.auth", "signs in at Google"),
     "postgres": ("psycopg", "PostgreSQL"),
@@ -150,7 +151,20 @@ def _store(face: Face) -> Iterator[CheckRow]:
     with face.open() as district:
         yield _ok("store", f"{district.store.address} opens; district {district.id}")
         yield _writable(district)
-        yield _ok("journal", f"{district.journal.head().seq:,} events")
+        yield _newest(district)
+
+
+def _newest(district: District) -> CheckRow:
+    """The journal's end; one that lies in the future tells of a wrong clock, here or there."""
+    head = district.journal.head()
+    for stored, _, _ in district.journal.events(after=head.seq - 1):
+        ahead = datetime.fromisoformat(stored.recorded_at) - datetime.now(UTC)
+        if ahead > _SKEW:
+            found = (
+                f"the newest event lies {ahead.seconds // 60 + ahead.days * 1440:,} minutes ahead"
+            )
+            return _bad("journal", found, "set the clock; turn on NTP")
+    return _ok("journal", f"{head.seq:,} events")
 
 
 def _writable(district: District) -> CheckRow:

@@ -256,6 +256,15 @@ class Group(click.Group):
 class Root(Group):
     """The whole of it: maps what is raised to an exit code."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what was asked. That a reader of the output has enough is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # nothing more can be written, not even what is left in a buffer
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return exits.OK
+
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # it never returns
         """Run, and leave with an exit code."""
         extra["standalone_mode"] = False
@@ -271,10 +280,6 @@ class Root(Group):
         except (click.Abort, KeyboardInterrupt):
             note("\nStopped.")
             code = exits.INTERRUPTED
-        except BrokenPipeError:
-            # whoever read the output has enough; nothing more can be written
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = exits.OK
         except Exception as error:
             if face.verbosity > 1:
                 raise
