@@ -177,7 +177,7 @@ def demo_lines(card: DemoCard) -> list[str]:
 
 
 def _lines(card: DemoCard) -> Iterator[str]:
-    yield f"{card.district} (made up, seed {card.seed}) in ./{card.folder}   {card.seconds:.1f} s, no network used"
+    yield f"{card.district} (made up, seed {card.seed}) in ./{card.folder}   {card.seconds:.1f} s, nothing left this machine"
     yield from (f"  {line}" for line in step_lines(card))
     yield ""
     yield "Needs attention today" if card.attention else "Nothing needs attention today."

@@ -68,7 +68,7 @@ def _demo(card: DemoCard) -> Iterator[Text]:
         ("Journal verified", "bold"),
         (" ✓", "green"),
         (f"  {card.events:,} events, head {card.head[:16]}", "dim"),
-        (f"   {card.seconds:.1f} s, no network used", "dim"),
+        (f"   {card.seconds:.1f} s, nothing left this machine", "dim"),
     )
     yield Text()
     yield Text("Next", "bold")
