@@ -1,0 +1,31 @@
+"""The rows, in the order in which they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from benchmarks import acts, books, bulk, decode, importing, over_http, pulls
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Line
+    from benchmarks.world import World
+
+__all__ = ["ROWS"]
+
+ROWS: Mapping[str, Callable[[World], Iterator[Line]]] = MappingProxyType(
+    {
+        "decode": decode.rows,
+        "unchanged": pulls.unchanged_rows,
+        "client": over_http.client_rows,
+        "shards": over_http.shard_rows,
+        "insert": bulk.rows,
+        "changed": pulls.changed_rows,
+        "check-out": acts.check_out_rows,
+        "scale": acts.scale_rows,
+        "import": importing.rows,
+        "books": books.rows,
+    }
+)
+"""Each row by its name. It may print several lines."""
