@@ -40,6 +40,7 @@ from assetflow.model import (
     OpenCustody,
     OutboxItem,
     Person,
+    PersonKind,
     PersonStatus,
     Place,
     PlaceKind,
@@ -234,6 +235,24 @@ def test_a_tag_that_two_devices_carry_is_an_error_that_lists_them(school):
     with pytest.raises(AmbiguousReference) as caught:
         school.do(custody.check_out, "LHS-1", to="204881")
     assert caught.value.candidates == ("d-1", "d-7")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda w: w.do(custody.check_out, Device(id="gone"), to="204881"),
+        lambda w: w.do(custody.check_out, "d-1", to=Person(id="gone", kind=PersonKind.STAFF)),
+        lambda w: w.do(custody.check_out, "d-1", to=Holder(HolderKind.PLACE, "gone")),
+        lambda w: w.do(custody.check_out, "d-1", to="204881", held_by=Device(id="gone")),
+        lambda w: w.do(custody.check_in, Device(id="gone")),
+    ],
+    ids=itertools.count(),
+)
+def test_a_value_whose_record_is_not_there(school, asked):
+    head = school.head()
+    with pytest.raises(NotFound):
+        asked(school)
+    assert school.head() == head
 
 
 # --- dates -------------------------------------------------------------------------------------

@@ -7,7 +7,15 @@ from datetime import date, timedelta
 import pytest
 
 from assetflow.errors import HolderBlocked, InvalidValue, NotFound
-from assetflow.model import CustodyPolicy, DistrictPolicy, Hold, Note, usd
+from assetflow.model import (
+    CustodyPolicy,
+    DistrictPolicy,
+    Hold,
+    Note,
+    Person,
+    PersonKind,
+    usd,
+)
 from assetflow.model.policy import HOLD_KINDS
 from assetflow.store.journal import load_event
 from assetflow.workflows import custody, holds
@@ -76,17 +84,18 @@ def test_a_note_goes_into_a_row_of_its_own(school):
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "error"),
+    ("person", "kwargs", "error"),
     [
-        ({"person": "204881", "kind": "lost-book"}, InvalidValue),
-        ({"person": "nobody", "kind": "manual"}, NotFound),
-        ({"person": "204881", "kind": "manual", "note": "x" * 4001}, InvalidValue),
+        ("204881", {"kind": "lost-book"}, InvalidValue),
+        ("nobody", {"kind": "manual"}, NotFound),
+        (Person(id="gone", kind=PersonKind.STUDENT), {"kind": "manual"}, NotFound),
+        ("204881", {"kind": "manual", "note": "x" * 4001}, InvalidValue),
     ],
 )
-def test_a_hold_that_cannot_be(school, kwargs, error):
+def test_a_hold_that_cannot_be(school, person, kwargs, error):
     head = school.head()
     with pytest.raises(error):
-        school.do(holds.place_hold, kwargs.pop("person"), **kwargs)
+        school.do(holds.place_hold, person, **kwargs)
     assert school.head() == head
 
 

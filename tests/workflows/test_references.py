@@ -18,6 +18,7 @@ from assetflow.model import (
     PersonKind,
     Place,
     PlaceKind,
+    uuid7,
 )
 from assetflow.workflows.references import (
     find_device,
@@ -65,8 +66,24 @@ def test_a_value_stands_for_itself_without_being_read(school):
     assert school.ask(resolve_device, Device(id="elsewhere")) == "elsewhere"
     assert school.ask(resolve_person, Person(id="p", kind=PersonKind.STAFF)) == "p"
     assert school.ask(resolve_place, Place(id="q", kind=PlaceKind.SITE, name="x")) == "q"
+    for find, value in (
+        (find_device, Device(id="elsewhere")),
+        (find_person, Person(id="p", kind=PersonKind.STAFF)),
+        (find_place, Place(id="q", kind=PlaceKind.SITE, name="x")),
+    ):
+        with pytest.raises(NotFound):
+            school.ask(find, value)
+
+
+def test_an_id_as_the_library_makes_them(school):
+    device_id = uuid7(school.now, b"0123456789")
+    school.device(device_id, asset_tag="T-9", serial="S-9")
+    assert school.ask(resolve_device, device_id) == device_id
+    other = uuid7(school.now, b"9876543210")
     with pytest.raises(NotFound):
-        school.ask(find_device, Device(id="elsewhere"))
+        school.ask(resolve_device, other)
+    school.device("d-8", asset_tag=other, serial="S-8")
+    assert school.ask(resolve_device, other) == "d-8"
 
 
 @pytest.mark.parametrize("text", ["12", "12A", "LHS-4217", "LHS 004217", "nobody's", "%", "d-"])
