@@ -8,6 +8,7 @@ re-assignment, #18106 refusals must be named, #9823 and #10026 back-dated acts).
 from __future__ import annotations
 
 import itertools
+import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import attrs
@@ -651,6 +652,14 @@ def test_an_explanation_shows_every_rule_and_the_one_that_decided():
         reason="principal-approved",
     )
     assert str(custody.explain_check_out(forced)) == GOLDEN_OVERRIDDEN
+
+
+def test_an_explanation_and_a_refusal_can_be_sent_to_another_process():
+    explained = custody.explain_check_out(case(held=9))
+    again = pickle.loads(pickle.dumps(explained))
+    assert (again.text(), again.refusal.rule) == (explained.text(), "custody.max-devices")
+    done = custody.check_out(case())
+    assert pickle.loads(pickle.dumps(done)) == done
 
 
 def test_an_explained_check_in_and_transfer():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import itertools
+import pickle
 import textwrap
 from pathlib import Path
 from types import MappingProxyType
@@ -287,6 +289,14 @@ def test_what_is_written_reads_back_as_the_same_policy(policy, comments):
     assert again == policy
     assert again.to_toml(comments=comments) == text
     assert again.digest == policy.digest
+
+
+@given(policies)
+def test_a_policy_can_be_copied_and_sent_to_another_process(policy):
+    for again in (copy.deepcopy(policy), pickle.loads(pickle.dumps(policy))):
+        assert again == policy
+        with pytest.raises(TypeError):
+            again.sites["/X"] = "X"
 
 
 def test_two_texts_that_mean_the_same_have_one_digest():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import attrs
@@ -386,6 +388,38 @@ def test_what_is_remembered_holds_ids_only(school):
         "custody": school.get(OpenCustody, "d-1").custody_id,
     }
     assert len(kept.fingerprint) == 64
+
+
+def test_a_device_that_four_stations_hand_out_at_once_is_in_one_hand(school):
+    people, tags = ["p-1", "p-2", "p-3", "p-4"], [f"R-{n}" for n in range(8)]
+    for number in people:
+        school.person(number)
+    for tag in tags:
+        school.device(f"d-{tag}", asset_tag=tag, serial=f"S{tag}")
+    school.policy = DistrictPolicy(custody=CustodyPolicy(max_devices=2))
+    outcomes = []
+
+    def station(person):
+        for tag in tags:
+            act = school.act(new_id=lambda n=f"{person}-{tag}": f"c-{n}")
+            try:
+                school.do(custody.check_out, tag, to=person, act=act)
+            except (DeviceInOtherHands, LoanLimitReached) as refusal:
+                outcomes.append(refusal.code)
+            else:
+                outcomes.append("done")
+
+    threads = [threading.Thread(target=station, args=(p,)) for p in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    opened = school.ask(lambda tx: list(tx.find(Query(kind=OpenCustody))))
+    held = Counter(o.accountable_id for o in opened)
+    assert outcomes.count("done") == len(opened) == 8
+    assert len(outcomes) == 32
+    assert held == dict.fromkeys(people, 2)
+    school.check()
 
 
 # --- explanations ----------------------------------------------------------------------------------

@@ -121,6 +121,9 @@ class Authority:
     """For each field, the sources that may overwrite what the district holds. A source may always
     fill in a field that is empty."""
 
+    def __reduce__(self) -> tuple[object, ...]:  # a read-only mapping cannot be pickled
+        return (_authority, (dict(self.fields),))
+
 
 @frozen(kw_only=True)
 class DistrictPolicy:
@@ -188,10 +191,25 @@ class DistrictPolicy:
             lines.append(f"{last} = {written(value)}")
         return "\n".join(lines) + "\n"
 
+    def __reduce__(self) -> tuple[object, ...]:  # a read-only mapping cannot be pickled
+        return (_policy, (self.custody, self.pull, self.authority, dict(self.sites)))
+
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical form, hexadecimal: equal for two texts that mean the same."""
         return sha256(self.to_toml().encode()).hexdigest()
+
+
+def _authority(fields: dict[str, tuple[str, ...]]) -> Authority:
+    return Authority(fields=MappingProxyType(fields))
+
+
+def _policy(
+    custody: CustodyPolicy, pull: PullPolicy, authority: Authority, sites: dict[str, str]
+) -> DistrictPolicy:
+    return DistrictPolicy(
+        custody=custody, pull=pull, authority=authority, sites=MappingProxyType(sites)
+    )
 
 
 @frozen(kw_only=True, field_transformer=quiet)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
 
 from attrs import frozen
 
@@ -104,7 +103,7 @@ class Case:
 
 Check = Callable[[Case], Judgement]
 
-_NOTHING: Mapping[str, ContextValue] = MappingProxyType({})
+_NOTHING: Mapping[str, ContextValue] = {}
 
 
 def when(case: Case) -> datetime:

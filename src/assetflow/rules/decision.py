@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import field, frozen
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "Explanation", "Happened", "Judgement", "Reason", "Verdict", "Write"]
 
 T = TypeVar("T")
-
-_NOTHING: Mapping[str, ContextValue] = MappingProxyType({})
 
 
 class Verdict(enum.Enum):
@@ -48,7 +45,7 @@ class Reason:
     """The rule's code, such as ``custody.one-holder``."""
     verdict: Verdict
     """What it found."""
-    detail: Mapping[str, ContextValue] = _NOTHING
+    detail: Mapping[str, ContextValue] = field(factory=dict)
     """What it looked at: ids, codes, counts and days. No names."""
 
     def line(self) -> str:

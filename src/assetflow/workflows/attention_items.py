@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -43,7 +42,7 @@ class AttentionItem:
     """The Python call that resolves it, or shows more."""
     command: str
     """The same on the command line, quoted for a shell."""
-    detail: Mapping[str, ContextValue] = field(factory=lambda: MappingProxyType({}))
+    detail: Mapping[str, ContextValue] = field(factory=dict)
     """Ids, codes and counts that belong to it."""
 
 

@@ -106,7 +106,7 @@ def check_derived(tx: ReadTransaction, *, limit: int = 1000) -> list[DerivedDiff
 def _differences(tx: ReadTransaction) -> Iterator[DerivedDifference]:
     yield from _custodies(tx)
     yield from _devices(tx)
-    known = Query(kind=Person, where=F.email.is_known())
+    known = Query(kind=Person, where=F.email.is_known() | F.email_key.is_known())
     for person_id, address, key in tx.values(known, ("id", "email", "email_key")):
         if key != fold_email(address):
             yield DerivedDifference(kind="person", id=person_id, field="email_key")
