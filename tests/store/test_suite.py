@@ -178,12 +178,12 @@ def writes_names_into_the_journal(patch):
 
 @fault("test_an_erasure_leaves_no_mark_and_the_chain_holds")
 def marks_with_a_key_of_its_own(patch):
-    real = journal._marks
+    real = journal._mark
 
-    def marks(kind, key, row, put, told):
-        return real(kind, key, row, evolve(put, mark_key=b"own"), told)
+    def mark(kind, key, column, put, value):
+        return real(kind, key, column, evolve(put, mark_key=b"own"), value)
 
-    patch.setattr(journal, "_marks", marks)
+    patch.setattr(journal, "_mark", mark)
 
 
 @fault("test_events_of_a_subject_of_a_batch_and_after_a_number")

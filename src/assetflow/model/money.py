@@ -14,7 +14,6 @@ __all__ = ["Money", "usd"]
 # ISO 4217 currencies whose minor unit is not a hundredth; the rest have two digits.
 _DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
 _PLAIN = re.compile(r"([+-]?)(?:\$ ?)?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?")
-_CODE = re.compile(r"[A-Z]{3}")
 _INT64 = 2**63 - 1
 
 
@@ -28,7 +27,7 @@ def _whole(_: object, __: object, value: Any) -> None:
 
 
 def _code(_: object, __: object, value: Any) -> None:
-    if not isinstance(value, str) or not _CODE.fullmatch(value):
+    if not (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
         msg = "a currency is three capital letters"
         raise InvalidValue(msg, hint="USD")
 

@@ -54,7 +54,7 @@ from assetflow.store.ports import Head, StoredEvent
 from assetflow.store.schema import JOURNAL, Kind, Told, check_district, kind_of
 
 if TYPE_CHECKING:
-    from assetflow.model import Event, Record
+    from assetflow.model import Event, Intent, Record
     from assetflow.store.ports import Entry, Put, ReadTransaction
 
 __all__ = [
@@ -163,22 +163,15 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
     if EVENT_TYPES.get(event.TYPE) is not type(event):
         msg = f"{type(event).__name__} is not an event that the journal knows"
         raise InvalidValue(msg)
-    recorded_at = write_instant(stamp.recorded_at)
-    written, changes = [], []
-    for put in entry.puts:
-        row, change = _put(put, tally)
-        written.append(row)
-        if change is not None:
-            changes.append(change)
-    removed = tuple(_remove(record) for record in entry.removes)
+    recorded_at, effective_at = write_instant(stamp.recorded_at), stamp.effective_at
+    written, changes = _puts(entry.puts, tally) if entry.puts else ((), [])
+    removed = tuple(map(_remove, entry.removes)) if entry.removes else ()
     rest = encode_plain(
         {
             "type": event.TYPE,
             "subject": (event.SUBJECT, entry.subject_id),
             "recorded_at": recorded_at,
-            "effective_at": None
-            if stamp.effective_at is None
-            else write_instant(stamp.effective_at),
+            "effective_at": effective_at and write_instant(effective_at),
             "actor": stamp.actor_id,
             "reason": stamp.reason,
             "note": stamp.note_id,
@@ -189,28 +182,22 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
         },
         tally,
     )
+    subject_id = _short("subject_id", entry.subject_id)
+    batch_id = stamp.batch_id and _short("batch_id", stamp.batch_id)
     return Prepared(
-        opening=_opening(district),
-        rest=b"," + rest[1:],
-        columns=(
-            event.TYPE,
-            event.SUBJECT,
-            _short("subject_id", entry.subject_id),
-            None if stamp.batch_id is None else _short("batch_id", stamp.batch_id),
-            recorded_at,
-        ),
-        removed=removed,
-        written=tuple(written),
-        intents=tuple(
-            (
-                intent.TYPE,
-                intent.SUBJECT,
-                _short("subject_id", intent.subject_id),
-                encode_plain(to_plain(intent), tally).decode(),
-            )
-            for intent in entry.intents
-        ),
+        _opening(district),
+        b"," + rest[1:],
+        (event.TYPE, event.SUBJECT, subject_id, batch_id, recorded_at),
+        removed,
+        written,
+        tuple(_outgoing(intent, tally) for intent in entry.intents) if entry.intents else (),
     )
+
+
+def _outgoing(intent: Intent, tally: Tally | None) -> tuple[str, str, str, str]:
+    subject_id = _short("subject_id", intent.subject_id)
+    body = encode_plain(to_plain(intent), tally).decode()
+    return intent.TYPE, intent.SUBJECT, subject_id, body
 
 
 @lru_cache(maxsize=256)
@@ -227,18 +214,25 @@ def _short(column: str, text: str) -> str:
     return clean_text(text)
 
 
-def _put(put: Put, tally: Tally | None) -> tuple[Written, dict[str, Any] | None]:
-    after = put.after
-    kind = kind_of(after)
-    row = kind.codec.plain(after, tally)
-    key = kind.pick_key(row)
-    before = put.before
-    if before is None:
-        change = _inserted(kind, key, row, put) if kind.journalled else None
-        return Written(kind, key, row, None), change
-    _follows(kind, before, after)
-    change = _replaced(kind, key, row, put, before) if kind.journalled else None
-    return Written(kind, key, row, kind.guard_of(before)), change
+def _puts(
+    puts: Sequence[Put], tally: Tally | None
+) -> tuple[tuple[Written, ...], list[dict[str, Any]]]:
+    """What is written, and what the body says of it."""
+    written, changes = [], []
+    for put in puts:
+        after, before = put.after, put.before
+        kind = kind_of(after)
+        row = kind.codec.plain(after, tally)
+        key = kind.pick_key(row)
+        if before is not None:
+            _follows(kind, before, after)
+        guard = None if before is None else kind.guard_of(before)
+        written.append(Written(kind, key, row, guard))
+        if kind.journalled:
+            change = _change(kind, key, row, put)
+            if change is not None:
+                changes.append(change)
+    return tuple(written), changes
 
 
 def _follows(kind: Kind, before: Record, after: Record) -> None:
@@ -252,52 +246,42 @@ def _follows(kind: Kind, before: Record, after: Record) -> None:
         raise InvalidValue(msg, hint=hint, kind=kind.name)
 
 
-def _inserted(kind: Kind, key: Row, row: Row, put: Put) -> dict[str, Any]:
-    """What the body says of a new record: everything known that may stand there."""
-    told = [t for t in kind.told if row[t.position] is not None]
-    change = {
-        "kind": kind.name,
-        "key": key,
-        "new": True,
-        "set": {t.name: row[t.position] for t in told if not t.personal},
-    }
-    marks = _marks(kind, key, row, put, [t for t in told if t.personal])
-    if marks:
-        change["personal"] = marks
-    return change
-
-
-def _replaced(kind: Kind, key: Row, row: Row, put: Put, before: Record) -> dict[str, Any] | None:
-    """What the body says of a record that was there: what became different."""
-    told = []
-    for i in kind.codec.changed(before, put.after):
-        column = kind.told_at.get(i)
-        # Records may differ where their rows do not: in text that was cleaned, in one half of money.
-        if column is not None and (column.sure or kind.codec.plain_at(before, i) != row[i]):
-            told.append(column)
-    if not told:
+def _change(kind: Kind, key: Row, row: Row, put: Put) -> dict[str, Any] | None:
+    """What the body says of a record: what is known of a new one, what changed of another."""
+    values: dict[str, Any] = {}
+    marks: dict[str, str | None] = {}
+    told, before = kind.told, put.before
+    for i in range(len(row)) if before is None else kind.codec.changed(before, put.after):
+        column = told.get(i)
+        if column is None or (row[i] is None if before is None else _same(kind, column, put, row)):
+            continue
+        if column.personal:
+            marks[column.name] = _mark(kind, key, column, put, row[i])
+        else:
+            values[column.name] = row[i]
+    if before is None:
+        change: dict[str, Any] = {"kind": kind.name, "key": key, "new": True, "set": values}
+    elif values or marks:
+        change = {"kind": kind.name, "key": key, "set": values}
+    else:
         return None
-    change = {
-        "kind": kind.name,
-        "key": key,
-        "set": {t.name: row[t.position] for t in told if not t.personal},
-    }
-    marks = _marks(kind, key, row, put, [t for t in told if t.personal])
     if marks:
         change["personal"] = marks
     return change
 
 
-def _marks(kind: Kind, key: Row, row: Row, put: Put, told: Sequence[Told]) -> dict[str, str | None]:
-    if not told:
-        return {}
+def _same(kind: Kind, column: Told, put: Put, row: Row) -> bool:
+    """Whether a column is kept alike: in text that was cleaned, in one half of money."""
+    if column.sure or put.before is None:
+        return False
+    return bool(kind.codec.plain_at(put.before, column.position) == row[column.position])
+
+
+def _mark(kind: Kind, key: Row, column: Told, put: Put, value: Any) -> str | None:
     secret = getattr(put.after, "mark_key", None) or put.mark_key
-    return {
-        t.name: mark(secret, kind.name, key, t.name, row[t.position])
-        if secret and not t.secret
-        else None
-        for t in told
-    }
+    if not secret or column.secret:
+        return None
+    return mark(secret, kind.name, key, column.name, value)
 
 
 def _remove(record: Record) -> Removed:

@@ -105,7 +105,19 @@ def _apply(change: _Change, rows: dict[Key, list[Any]]) -> None:
     for name, value in change.set.items():
         at = places.get(name)
         if at is not None:
-            row[at] = value
+            row[at] = _once(value)
+
+
+_seen: dict[str, str] = {}
+
+
+def _once(value: Any) -> Any:
+    """The same object for equal short texts: words and days repeat in every row."""
+    if type(value) is not str or len(value) > 24:
+        return value
+    if len(_seen) > 4096:
+        _seen.clear()
+    return _seen.setdefault(value, value)
 
 
 @frozen

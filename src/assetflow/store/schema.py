@@ -174,24 +174,19 @@ class Kind:
         return _getter(self.key)
 
     @cached_property
-    def told(self) -> tuple[Told, ...]:
-        """What the journal says of a record beside its key: journalled and personal columns."""
-        return tuple(
-            Told(
+    def told(self) -> Mapping[int, Told]:
+        """What the journal says of a record beside its key, by position in a row."""
+        return {
+            i: Told(
                 i,
                 c.name,
-                c.role is Role.PERSONAL,
-                c.field == "mark_key",
-                c.type in _SURE or is_enum(c.python),
+                personal=c.role is Role.PERSONAL,
+                secret=c.field == "mark_key",
+                sure=c.type in _SURE or is_enum(c.python),
             )
             for i, c in enumerate(self.columns)
             if c.role in (Role.JOURNALLED, Role.PERSONAL) and c.field not in self.key
-        )
-
-    @cached_property
-    def told_at(self) -> Mapping[int, Told]:
-        """The same by position."""
-        return MappingProxyType({t.position: t for t in self.told})
+        }
 
     def key_of(self, record: Record) -> Row:
         """A record's key in plain form, its texts cleaned.
