@@ -139,7 +139,7 @@ def test_a_dry_run_leaves_no_trace(run, here, stock):
     assert done["dry_run"] is True
     assert ask(run, "journal", "verify") == before
     ran = run("check-out", tag, "--to", person.local_id, "--dry-run", *DEMO)
-    assert "Dry run: nothing was written." in ran.out
+    assert "Dry run, nothing was written: " in ran.out
 
 
 def test_the_same_key_is_the_same_act(run, here, stock):
@@ -296,6 +296,16 @@ def test_a_dry_run_of_an_import_writes_nothing_but_the_rejects(run, fresh, empty
         rows = list(csv.DictReader(stream))
     assert len(rows) == 9
     assert all(row["assetflow_reason"] for row in rows)
+
+
+def test_a_file_comes_from_standard_input_too(run, fresh, empty):
+    text = inventory_csv(fresh, encoding="utf-8").decode()
+    ran = run("import", "devices", "-", "--json", stdin=text)
+    assert ran.code == 6
+    assert ran.data["created"] == 1_154
+    assert {r["line"] for r in ran.data["rejects"]} >= {42, 192}
+    assert all(r["reason"] for r in ran.data["rejects"])
+    assert (empty / "stdin.rejected.csv").exists()
 
 
 def test_an_import_is_applied_once(run, fresh):

@@ -117,8 +117,9 @@ def _sentence(act: str, district: District, done: CustodyResult, *, dry_run: boo
         told = f"{label} came back from {name}; it is {cell(done.device.lifecycle)}"
     else:
         told = f"{label} is with {name}" + (f" until {due}" if due else "")
-    again = " (as asked before; nothing was written now)" if done.repeated else ""
-    return f"{told}.{' Dry run: nothing was written.' if dry_run else again}"
+    if dry_run:
+        return f"Dry run, nothing was written: {told}."
+    return f"{told}." + (" Asked before; nothing was written now." if done.repeated else "")
 
 
 def error_card(code: str) -> ErrorCard:

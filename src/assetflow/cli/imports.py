@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assetflow.cli.shapes_work import ImportRow
+from assetflow.cli.shapes_work import ImportRow, RejectRow
 from assetflow.errors import InvalidValue, NotFound
 from assetflow.model import ItemOutcome
 
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from assetflow.district import District
     from assetflow.exchange.imports_plan import ImportPlan, ImportReport
 
-__all__ = ["rejects_path", "row_of", "run_id", "word_of"]
+__all__ = ["readable", "rejects_path", "row_of", "run_id", "word_of"]
 
 
 def rejects_path(file: str) -> str:
     """Where the refused rows of a file go when nobody says: beside it."""
+    if file == "-":
+        return "stdin.rejected.csv"
     return str(Path(file).with_suffix(".rejected.csv"))
 
 
@@ -32,7 +35,17 @@ def row_of(plan: ImportPlan, report: ImportReport | None, rejects_file: str | No
         unchanged=len(plan.unchanged) if report is None else report.unchanged,
         rejected=len(plan.rejects),
         rejects_file=rejects_file,
+        batch_id=report.batch_id if report else None,
+        again=report.again if report else plan.applied is not None,
+        rejects=tuple(
+            RejectRow(line=r.line, column=r.column, reason=r.reason) for r in plan.rejects
+        ),
     )
+
+
+def readable(file: str) -> str | bytes:
+    """What an import reads: a file's path, or all of standard input for ``-``."""
+    return sys.stdin.buffer.read() if file == "-" else file
 
 
 def run_id(district: District, given: str) -> str:

@@ -49,7 +49,7 @@ def import_() -> None:
 
     Devices and people come as CSV, a roster as a OneRoster 1.1 zip.
 
-    Rows that cannot be taken in go to a rejects file, each with its reason; correct it and
+    `-` reads standard input. Rows that cannot be taken in go to a rejects file, each with its reason; correct it and
     import it again. Some rejected rows make the exit code 6.
     """
 
@@ -65,7 +65,7 @@ def _columns(
     return {heading: name for heading, _, name in pairs} or None
 
 
-_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=False))
+_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 _DRY = click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
 _REJECTS = click.option(
     "--rejects", metavar="FILE", type=click.Path(dir_okay=False), help="Where refused rows go."
@@ -113,7 +113,11 @@ def import_devices(
     if match_on:
         reading["match_on"] = tuple(name.strip() for name in match_on.split(","))
     _import(
-        face, lambda imports: imports.plan_devices(file, **reading), file, rejects, dry_run=dry_run
+        face,
+        lambda imports, source: imports.plan_devices(source, **reading),
+        file,
+        rejects,
+        dry_run=dry_run,
     )
 
 
@@ -131,7 +135,11 @@ def import_people(
 ) -> None:
     """Take in a list of people."""
     _import(
-        face, lambda imports: imports.plan_people(file, **reading), file, rejects, dry_run=dry_run
+        face,
+        lambda imports, source: imports.plan_people(source, **reading),
+        file,
+        rejects,
+        dry_run=dry_run,
     )
 
 
@@ -142,23 +150,25 @@ def import_people(
 @click.pass_obj
 def import_roster(face: Face, /, file: str, rejects: str | None, *, dry_run: bool) -> None:
     """Take in the organisations and users of a OneRoster 1.1 zip."""
-    _import(face, lambda imports: imports.plan_roster(file), file, rejects, dry_run=dry_run)
+    _import(
+        face, lambda imports, source: imports.plan_roster(source), file, rejects, dry_run=dry_run
+    )
 
 
 def _import(
     face: Face,
     /,
-    plan_of: Callable[[Any], Any],
+    plan_of: Callable[[Any, str | bytes], Any],
     file: str,
     rejects: str | None,
     *,
     dry_run: bool,
 ) -> None:
     """Plan, write the rejects, apply, tell. Exit code 6 when rows were rejected."""
-    from assetflow.cli.imports import rejects_path, row_of  # noqa: PLC0415  # loads the model
+    from assetflow.cli.imports import readable, rejects_path, row_of  # noqa: PLC0415  # loads the model
 
     with face.open() as district:
-        plan = plan_of(district.imports)
+        plan = plan_of(district.imports, readable(file))
         path = rejects or rejects_path(file)
         refused = plan.write_rejects(path) if plan.rejects else 0
         report = None if dry_run else district.imports.apply(plan)

@@ -18,7 +18,10 @@ def program() -> str:
     if Path(called).name == "__main__.py" or not Path(called).exists():
         return f"{_short(sys.executable)} -m assetflow.cli"
     found = shutil.which("assetflow")
-    if found is not None and Path(found).samefile(called):
+    # a task runner lends an environment for a moment; the shell that called it does not have it
+    lent = Path(sys.prefix) in Path(called).absolute().parents
+    lasting = sys.prefix == sys.base_prefix or os.environ.get("VIRTUAL_ENV") == sys.prefix
+    if found is not None and Path(found).samefile(called) and (lasting or not lent):
         return "assetflow"
     return _short(called)
 

@@ -19,18 +19,13 @@ _EVERY = 10.0
 
 
 @contextmanager
-def progress(
-    *, quiet: bool = False, clock: Callable[[], float] = time.monotonic
-) -> Iterator[OnProgress]:
+def progress(*, clock: Callable[[], float] = time.monotonic) -> Iterator[OnProgress]:
     """What to give a pull as ``on_progress``; writes to standard error.
 
     Args:
-        quiet: Say nothing.
         clock: Tells seconds, for the lines of a job without a terminal.
     """
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
+    if sys.stderr.isatty():
         with _bar() as tell:
             yield tell
     else:

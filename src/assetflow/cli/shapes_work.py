@@ -20,6 +20,7 @@ __all__ = [
     "ImportRow",
     "InitRow",
     "PullRow",
+    "RejectRow",
     "RunItemRow",
     "RunRow",
     "SettingRow",
@@ -130,6 +131,18 @@ class PullRow(RunRow):
 
 
 @frozen(kw_only=True)
+class RejectRow:
+    """A row of a file that was refused. It holds no cell of the file."""
+
+    line: int
+    """The line at which it begins."""
+    column: str
+    """The columns at fault."""
+    reason: str
+    """What is wrong with it."""
+
+
+@frozen(kw_only=True)
 class ImportRow:
     """What came of a file."""
 
@@ -149,6 +162,12 @@ class ImportRow:
     """Rows that were refused."""
     rejects_file: str | None
     """Where the refused rows stand, each with its reason."""
+    batch_id: str | None
+    """The batch that its events belong to."""
+    again: bool
+    """Whether this very file was applied before, so that nothing was done."""
+    rejects: tuple[RejectRow, ...]
+    """The refused rows."""
 
 
 @frozen(kw_only=True)
