@@ -8,7 +8,7 @@ distributions register under the entry-point group ``assetflow.connectors`` and 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from assetflow.errors import MissingExtra, PluginError
 
@@ -127,5 +127,4 @@ def _load(entry: EntryPoint) -> Callable[..., Connector]:
             hint=f"Install a version of {who} that fits this assetflow.",
             distribution=who,
         )
-    result: Callable[..., Connector] = made
-    return result
+    return cast("Callable[..., Connector]", made)

@@ -18,6 +18,7 @@ from assetflow.errors import (
 from assetflow.model import ObservedKind, PersonKind
 from assetflow.testing.flows import assert_sound_flows
 from assetflow.testing.google import FakeGoogle, Fleet
+from assetflow.testing.google.answers import Answer
 from assetflow.wire import NoAuth
 
 
@@ -31,7 +32,8 @@ def gather(records):
 def test_it_is_a_connector(google):
     connector: Connector = google
     assert connector.name == "google"
-    assert connector.capabilities == frozenset(ConnectorCapability)
+    assert ConnectorCapability.COUNT_DEVICES in connector.capabilities
+    assert not {c for c in connector.capabilities if "write" in c.value}
     assert max(connector.raw_dictionaries) == 1
 
 
@@ -420,3 +422,22 @@ def test_flows_of_the_connector_are_sound():
 def test_the_fakes_own_example(fake):
     with FakeGoogle(devices=3) as small, GoogleAdmin(NoAuth(), base_url=small.url) as google:
         assert (google.count(), len(list(google.chromebooks()))) == (3, 3)
+
+
+def test_a_serial_that_many_hold_is_looked_for_on_every_page(start, connect):
+    devices = [
+        {"deviceId": f"d{n}", "serialNumber": f"SER{n:04d}", "orgUnitPath": "/"} for n in range(700)
+    ]
+    devices.append({"deviceId": "last", "serialNumber": "SER", "orgUnitPath": "/"})
+    google = connect(start(fleet=Fleet.of(devices=devices)))
+    assert google.find_chromebook("SER").source_id == "last"
+
+
+def test_an_answer_that_is_not_json_is_no_data(start, connect):
+    fake = start(5)
+    google = connect(fake)
+    fake.answer = lambda _asked: Answer(status=200, body=b"not json")
+    with pytest.raises(PayloadError):
+        google.request("GET", "x")
+    fake.answer = lambda _asked: Answer(status=200)
+    assert google.request("GET", "x") is None

@@ -10,7 +10,14 @@ import pytest
 
 from assetflow.connectors import GoogleAdmin
 from assetflow.connectors.google import READ_SCOPES, Keyless, ServiceAccount, application_default
-from assetflow.errors import AuthError, ConfigError, FileUnreadable, MissingExtra, PermissionDenied
+from assetflow.errors import (
+    AuthError,
+    ConfigError,
+    FileUnreadable,
+    MissingExtra,
+    PayloadError,
+    PermissionDenied,
+)
 from assetflow.testing.google.oauth import CLIENT_ID
 from assetflow.wire import Secret
 
@@ -276,3 +283,84 @@ def test_default_credentials_are_refreshed_by_the_standard_library(
     assert first.reveal().startswith("ya29.")
     assert source() == first  # still good
     assert sum(asked.path == "/token" for asked in closed.calls) == 1
+
+
+def test_the_transport_for_default_credentials(closed):
+    from google.auth import exceptions
+
+    from assetflow.connectors.google.adc import Transport
+
+    transport = Transport()
+    refused = transport(f"{closed.url}/token", method="POST", body="grant_type=x")
+    assert (refused.status, b"unsupported_grant_type" in refused.data) == (400, True)
+    for url in ("ftp://127.0.0.1/x", "http://127.0.0.1:9/x"):
+        with pytest.raises(exceptions.TransportError):
+            transport(url)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"access_token":7}', b"<html>"])
+def test_a_token_endpoint_that_gives_none(closed, connect, account, body):
+    from assetflow.testing.google.answers import Answer
+
+    answer = closed.answer
+    closed.answer = lambda asked: (
+        Answer(status=200, body=body) if asked.path == "/token" else answer(asked)
+    )
+    with pytest.raises(PayloadError):
+        connect(closed, account(closed)).count()
+
+
+def test_an_iam_service_that_signs_nothing(closed, connect):
+    from assetflow.testing.google.answers import Answer
+
+    closed.answer = lambda _asked: Answer(status=200, body=b"{}")
+    credentials = Keyless(
+        closed.gate.account, subject="it@lincoln.example", source=lambda: "x", iam_url=closed.url
+    )
+    assert repr(credentials).startswith("Keyless(")
+    assert credentials.scopes == READ_SCOPES
+    with pytest.raises(PayloadError):
+        connect(closed, credentials).count()
+    with pytest.raises(ConfigError):
+        Keyless("no-address", subject="it@lincoln.example", source=lambda: "x")
+
+
+@pytest.mark.parametrize(
+    ("claims", "error"),
+    [
+        ({"exp": None}, "invalid_grant"),
+        ({"exp": 2_000_000_000}, "invalid_grant"),
+        ({"iss": "other@x.example"}, "invalid_grant"),
+    ],
+)
+def test_the_fakes_token_endpoint_is_as_strict_as_googles(closed, claims, error):
+    import base64
+    import time
+    from urllib.parse import urlencode
+
+    from assetflow.testing.google.answers import Asked
+
+    now = int(time.time())
+    told = {
+        "iss": closed.gate.account,
+        "sub": closed.fleet.admin,
+        "scope": READ_SCOPES[0],
+        "iat": now,
+        "exp": now + 60,
+    }
+
+    def exchange(found):
+        parts = [json.dumps({"alg": "RS256"}).encode(), json.dumps(found).encode()]
+        head = ".".join(base64.urlsafe_b64encode(p).decode().rstrip("=") for p in parts)
+        seal = base64.urlsafe_b64encode(closed.gate.key.sign(head.encode())).decode().rstrip("=")
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "assertion": f"{head}.{seal}",
+        }
+        asked = Asked(method="POST", path="/token", params={}, body=urlencode(form).encode())
+        answer = closed.gate.exchange(asked)
+        return answer.status, json.loads(answer.body)
+
+    assert exchange(told)[0] == 200
+    status, answer = exchange({**told, **claims})
+    assert (status, answer["error"]) == (400, error)

@@ -411,3 +411,52 @@ def test_the_fake_imports_no_test_tool():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_body_that_is_no_json_object_is_a_parse_error(directory):
+    for body in (b"{", b"[]", b'"x"'):
+        asked = Asked(
+            method="POST", path=f"{CHROME}/moveDevicesToOu", params={"orgUnitPath": "/"}, body=body
+        )
+        answer = directory.handle(asked, lambda _method: None)
+        assert (answer.status, reason(json.loads(answer.body))) == (400, "parseError")
+
+
+@pytest.mark.parametrize("query", ["sync:soon", "sync:2026-13", "register:..x"])
+def test_dates_in_queries_are_dates(query):
+    with pytest.raises(Refused):
+        matcher(query)
+
+
+def test_queries_by_person_and_by_address(directory):
+    device = directory.fleet.device(3)
+    email, mac = device["recentUsers"][0]["email"], device["macAddress"]
+    assert matcher(f"recent_user:{email.upper()}")(device)
+    assert not matcher("recent_user:nobody@lincoln.example")(device)
+    assert matcher(f"wifi_mac:{mac}")(device)
+    assert not matcher("wifi_mac:a4bb6d")(device)  # exact, not partial
+
+
+def test_warming_encodes_every_device_for_the_connectors_own_listing():
+    fake = FakeGoogle(devices=40)
+    fake.warm()
+    assert [len(kept) for kept in fake.fleet._encoded.values()] == [40]
+
+
+def test_a_fault_of_the_fakes_own_is_told_and_ends_nothing(start):
+    fake = start(5)
+    good = fake.answer
+
+    def broken(asked):
+        message = "not Google's fault"
+        raise RuntimeError(message)
+
+    fake.answer = broken
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(fake.url)
+    assert caught.value.code == 500
+    assert b"not Google" in caught.value.read()
+    caught.value.close()
+    fake.answer = good
+    with urllib.request.urlopen(f"{fake.url}{CHROME}:countChromeOsDevices") as answer:
+        assert json.load(answer)["count"] == "5"

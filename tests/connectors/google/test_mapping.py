@@ -447,3 +447,19 @@ def test_payload_classes_hold_no_reference_cycles_and_cannot_be_changed():
             assert cls.__struct_config__.frozen
             assert cls.__struct_config__.gc is False
             assert issubclass(cls, msgspec.Struct)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("2012-04-05T17:30:04Z", "2012-04-05T17:30:04.000000Z"),
+        ("1970-01-01T00:00:00.000Z", None),
+        ("9999-12-31T23:59:59.999Z", None),
+        ("1404457200000", "2014-07-04T07:00:00.000000Z"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_odd_instants_of_devices_that_are_otherwise_ordinary(said, meant):
+    assert device(serialNumber="5CD1234ABC", lastEnrollmentTime=said).enrolled_at == meant
+    assert device(serialNumber="5CD1234ABC", lastSync=said).last_seen_at == meant

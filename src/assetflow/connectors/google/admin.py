@@ -71,6 +71,16 @@ _LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 # Google's quota is 2,400 reads a minute. A burst and a rate that together stay below it in every
 # minute: 300 at once, then 35 a second.
 _BURST = 300
+_CAPABILITIES = frozenset(
+    {
+        ConnectorCapability.COUNT_DEVICES,
+        ConnectorCapability.FIND_DEVICE,
+        ConnectorCapability.LIST_DEVICES,
+        ConnectorCapability.LIST_PEOPLE,
+        ConnectorCapability.LIST_PLACES,
+        ConnectorCapability.SHARD,
+    }
+)
 # A quota of a minute is not waited out by five tries within ten seconds.
 _RETRY = RetryPolicy(max_attempts=8, base=1.0, cap=60.0)
 
@@ -207,7 +217,7 @@ class GoogleAdmin:
     @property
     def capabilities(self) -> frozenset[ConnectorCapability]:
         """What it can do."""
-        return frozenset(ConnectorCapability)
+        return _CAPABILITIES
 
     @property
     def raw_dictionaries(self) -> Mapping[int, bytes]:

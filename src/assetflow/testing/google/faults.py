@@ -108,9 +108,6 @@ class _PageSize(Fault):
 class _Scope(Fault):
     """Only devices are granted: users and org units are refused for want of a scope."""
 
-    def set_up(self, fake: FakeGoogle) -> None:
-        del fake
-
     def on_request(self, asked: Asked) -> Answer | None:
         if _LIST in asked.path:
             return None
