@@ -25,8 +25,6 @@ __all__ = ["all_checks", "check_lines"]
 _SKEW = timedelta(minutes=5)
 _EXTRAS = {
     "google": ("google.auth", "signs in at Google"),
-    "postgres": ("psycopg", "PostgreSQL"),
-    "mariadb": ("pymysql", "MariaDB"),
     "keyring": ("keyring", "secrets in the system's keyring"),
 }
 

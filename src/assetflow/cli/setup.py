@@ -43,7 +43,7 @@ def init(
     name = name or (click.prompt("Name of the district", err=True) if ask else "My district")
     id_ = district_id or _id_from(name)
     store = face.given.get("store") or _answer("File of its store", f"{id_}.db", ask=ask)
-    actor = face.given.get("actor") or _answer("Who acts, for the journal", "", ask=ask)
+    actor = face.given.get("actor") or _answer("Who acts (empty for your login name)", "", ask=ask)
     with assetflow.open(
         store, district=id_, name=name, time_zone=time_zone, actor=actor or None, create=True
     ):
@@ -53,7 +53,9 @@ def init(
 
 
 def _answer(question: str, default: str, *, ask: bool) -> str:
-    return click.prompt(question, default=default, err=True) if ask else default
+    if not ask:
+        return default
+    return str(click.prompt(question, default=default, err=True, show_default=bool(default)))
 
 
 def _id_from(name: str) -> str:
