@@ -105,6 +105,10 @@ class Engine(ABC):
         """Insert a row, or replace all of the row with its key."""
         return upsert_for(self.dialect.name, table)
 
+    def sorted_apart(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A column to sort by that must not tempt the planner away from the index of the filter."""
+        return column
+
     @abstractmethod
     def member_of(
         self, column: sa.ColumnElement[Any], members: sa.BindParameter[Any]

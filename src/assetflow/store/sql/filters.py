@@ -218,6 +218,26 @@ class _Writer:
         for name in self.kind.key:
             yield self.column(name)
 
+    def sorted_matches(self) -> Iterator[sa.ColumnElement[Any]]:
+        """The key's order, for a filter that picks few records: found by index first, sorted then."""
+        for name in self.kind.key:
+            yield self.engine.sorted_apart(self.column(name))
+
+    def picks_few(self, plan: Plan | None) -> bool:
+        """Whether a filter asks for several values of an indexed field."""
+        match plan:
+            case ("all", *parts):
+                return any(self.picks_few(p) for p in parts)
+            case ("one of", name, int(size)) if size > 1:
+                return self._is_indexed(name)
+            case ("members", name):
+                return self._is_indexed(name)
+            case _:
+                return False
+
+    def _is_indexed(self, name: str) -> bool:
+        return name == self.kind.key[0] or any(name == i[0] for i in self.kind.indexes)
+
 
 def make_select(plan: Plan, kind: Kind, engine: Engine) -> Prepared:
     """The statement of a query's plan."""
@@ -236,8 +256,9 @@ def make_select(plan: Plan, kind: Kind, engine: Engine) -> Prepared:
     if counted:
         count: sa.Select[Any] = sa.select(sa.func.count()).select_from(statement.subquery())
         return Prepared(count, engine.dialect, writer.names.all)
-    statement = statement.order_by(*writer.ordered(order))
-    return Prepared(statement, engine.dialect, writer.names.all)
+    found_first = not order and not has_after and writer.picks_few(where)
+    ordering = writer.sorted_matches() if found_first else writer.ordered(order)
+    return Prepared(statement.order_by(*ordering), engine.dialect, writer.names.all)
 
 
 # --- figures ---------------------------------------------------------------------------------

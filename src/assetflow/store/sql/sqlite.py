@@ -180,6 +180,10 @@ class SqliteEngine(Engine):
 
     # --- statements ---
 
+    def sorted_apart(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Written ``+column``: without statistics SQLite would rather walk the whole key in order."""
+        return sa.sql.expression.UnaryExpression(column, operator=sa.sql.operators.custom_op("+"))
+
     def member_of(
         self, column: sa.ColumnElement[Any], members: sa.BindParameter[Any]
     ) -> sa.ColumnElement[bool]:

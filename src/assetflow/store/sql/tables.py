@@ -114,9 +114,14 @@ def _columns(columns: Iterable[Column]) -> list[sa.Column[Any]]:
     return made
 
 
-def _index(table: str, names: tuple[str, ...], *, unique: bool = False) -> sa.Index:
+def _index(
+    table: str, names: tuple[str, ...], key: Iterable[str] = (), *, unique: bool = False
+) -> sa.Index:
+    """An index; one that is not unique ends with the key, so that it also gives the key's order."""
     prefix = "uq" if unique else "ix"
-    return sa.Index(f"{prefix}_{table}_{'_'.join(names)}", DISTRICT, *names, unique=unique)
+    then = [name for name in key if name not in names]
+    name = f"{prefix}_{table}_{'_'.join(names)}"
+    return sa.Index(name, DISTRICT, *names, *then, unique=unique)
 
 
 def _table(kind: Kind) -> sa.Table:
@@ -135,7 +140,9 @@ def _table(kind: Kind) -> sa.Table:
         )
         for field, target in kind.refers
     ]
-    parts += [_index(name, tuple(kind.column(n).name for n in names)) for names in kind.indexes]
+    parts += [
+        _index(name, tuple(kind.column(n).name for n in names), kind.key) for names in kind.indexes
+    ]
     parts += [
         _index(name, tuple(kind.column(n).name for n in names), unique=True)
         for names in kind.unique

@@ -56,6 +56,7 @@ def zero_or_one(table: str, name: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{name} IN (0, 1)", name=op.f(f"ck_{table}_{name}"))
 
 
-def index(table: str, *names: str, unique: bool = False) -> None:
+def index(table: str, *names: str, then: Sequence[str] = (), unique: bool = False) -> None:
+    """An index, named by its first fields; it ends with the rest of the key, for the order."""
     name = f"{'uq' if unique else 'ix'}_{table}_{'_'.join(names)}"
-    op.create_index(name, table, ["district_id", *names], unique=unique)
+    op.create_index(name, table, ["district_id", *names, *then], unique=unique)

@@ -57,7 +57,7 @@ def _places_and_devices() -> None:
         text("id", 64),
         text("label", 200, null=True),
     )
-    index("af_actor", "label")
+    index("af_actor", "label", then=("id",))
     table(
         "af_note",
         ("id",),
@@ -67,7 +67,7 @@ def _places_and_devices() -> None:
         text("written_at", 27),
         text("text", 4000, null=True),
     )
-    index("af_note", "subject_id")
+    index("af_note", "subject_id", then=("id",))
     table(
         "af_place",
         ("id",),
@@ -80,8 +80,8 @@ def _places_and_devices() -> None:
         number("version"),
         zero_or_one("af_place", "closed"),
     )
-    index("af_place", "code")
-    index("af_place", "parent_id")
+    index("af_place", "code", then=("id",))
+    index("af_place", "parent_id", then=("id",))
     table(
         "af_place_link",
         ("source", "source_id"),
@@ -91,7 +91,7 @@ def _places_and_devices() -> None:
         number("version"),
         refer("af_place_link", "place_id", "af_place"),
     )
-    index("af_place_link", "place_id")
+    index("af_place_link", "place_id", then=("source", "source_id"))
     table(
         "af_school_calendar",
         ("id",),
@@ -104,7 +104,7 @@ def _places_and_devices() -> None:
         text("closed"),
         number("version"),
     )
-    index("af_school_calendar", "year")
+    index("af_school_calendar", "year", then=("id",))
     table(
         "af_custom_field",
         ("name",),
@@ -164,11 +164,11 @@ def _places_and_devices() -> None:
         refer("af_device", "room_id", "af_place"),
         refer("af_device", "site_id", "af_place"),
     )
-    index("af_device", "auto_update_ends")
-    index("af_device", "lifecycle", "site_id")
-    index("af_device", "model_id")
-    index("af_device", "serial_key")
-    index("af_device", "tag_key")
+    index("af_device", "auto_update_ends", then=("id",))
+    index("af_device", "lifecycle", "site_id", then=("id",))
+    index("af_device", "model_id", then=("id",))
+    index("af_device", "serial_key", then=("id",))
+    index("af_device", "tag_key", then=("id",))
     table(
         "af_device_link",
         ("source", "source_id"),
@@ -179,7 +179,7 @@ def _places_and_devices() -> None:
         number("version"),
         refer("af_device_link", "device_id", "af_device"),
     )
-    index("af_device_link", "device_id")
+    index("af_device_link", "device_id", then=("source", "source_id"))
     table(
         "af_funding_share",
         ("id",),
@@ -195,9 +195,9 @@ def _places_and_devices() -> None:
         number("version"),
         refer("af_funding_share", "device_id", "af_device"),
     )
-    index("af_funding_share", "award_number")
-    index("af_funding_share", "device_id")
-    index("af_funding_share", "fund")
+    index("af_funding_share", "award_number", then=("id",))
+    index("af_funding_share", "device_id", then=("id",))
+    index("af_funding_share", "fund", then=("id",))
 
 
 def _people_and_custody() -> None:
@@ -221,9 +221,9 @@ def _people_and_custody() -> None:
         text("erased_at", 27, null=True),
         number("version"),
     )
-    index("af_person", "email_key")
-    index("af_person", "local_id")
-    index("af_person", "site_id", "grade")
+    index("af_person", "email_key", then=("id",))
+    index("af_person", "local_id", then=("id",))
+    index("af_person", "site_id", "grade", then=("id",))
     table(
         "af_person_link",
         ("person_id", "source"),
@@ -233,7 +233,7 @@ def _people_and_custody() -> None:
         number("version"),
         refer("af_person_link", "person_id", "af_person"),
     )
-    index("af_person_link", "source", "source_id")
+    index("af_person_link", "source", "source_id", then=("person_id",))
     table(
         "af_guardianship",
         ("student_id", "guardian_id"),
@@ -244,7 +244,7 @@ def _people_and_custody() -> None:
         refer("af_guardianship", "guardian_id", "af_person"),
         refer("af_guardianship", "student_id", "af_person"),
     )
-    index("af_guardianship", "guardian_id")
+    index("af_guardianship", "guardian_id", then=("student_id",))
     table(
         "af_hold",
         ("id",),
@@ -259,7 +259,7 @@ def _people_and_custody() -> None:
         number("version"),
         refer("af_hold", "person_id", "af_person"),
     )
-    index("af_hold", "person_id")
+    index("af_hold", "person_id", then=("id",))
     table(
         "af_custody",
         ("id",),
@@ -277,10 +277,10 @@ def _people_and_custody() -> None:
         number("version"),
         refer("af_custody", "device_id", "af_device"),
     )
-    index("af_custody", "accountable_id", "ended_at")
-    index("af_custody", "device_id", "since")
-    index("af_custody", "due_on")
-    index("af_custody", "holder_id", "ended_at")
+    index("af_custody", "accountable_id", "ended_at", then=("id",))
+    index("af_custody", "device_id", "since", then=("id",))
+    index("af_custody", "due_on", then=("id",))
+    index("af_custody", "holder_id", "ended_at", then=("id",))
     table(
         "af_custody_open",
         ("device_id",),
@@ -290,7 +290,7 @@ def _people_and_custody() -> None:
         refer("af_custody_open", "custody_id", "af_custody"),
         refer("af_custody_open", "device_id", "af_device"),
     )
-    index("af_custody_open", "accountable_id")
+    index("af_custody_open", "accountable_id", then=("device_id",))
 
 
 def _sources_and_runs() -> None:
@@ -308,8 +308,8 @@ def _sources_and_runs() -> None:
         blob("raw", null=True),
         number("raw_dictionary", null=True),
     )
-    index("af_observation", "device_id")
-    index("af_observation", "source", "absent_since")
+    index("af_observation", "device_id", then=("source", "source_id"))
+    index("af_observation", "source", "absent_since", then=("source_id",))
     table(
         "af_sighting",
         ("source", "source_id"),
@@ -320,7 +320,7 @@ def _sources_and_runs() -> None:
         number("disk_free_bytes", null=True),
         text("recent_user", 200, null=True),
     )
-    index("af_sighting", "last_seen_at")
+    index("af_sighting", "last_seen_at", then=("source", "source_id"))
     table(
         "af_run",
         ("id",),
@@ -346,7 +346,7 @@ def _sources_and_runs() -> None:
         text("message", 1000, null=True),
         text("error_code", 200, null=True),
     )
-    index("af_run", "source", "started_at")
+    index("af_run", "source", "started_at", then=("id",))
     table(
         "af_run_shard",
         ("run_id", "shard"),
@@ -382,8 +382,8 @@ def _sources_and_runs() -> None:
         text("reason", 1000, null=True),
         text("candidates", 2000),
     )
-    index("af_run_item", "device_id")
-    index("af_run_item", "run_id", "outcome")
+    index("af_run_item", "device_id", then=("run_id", "source_id", "position"))
+    index("af_run_item", "run_id", "outcome", then=("source_id", "position"))
     table(
         "af_staged_record",
         ("run_id", "source_id"),
@@ -408,7 +408,7 @@ def _sources_and_runs() -> None:
         number("unchanged"),
         number("rejected"),
     )
-    index("af_import_batch", "content_digest")
+    index("af_import_batch", "content_digest", then=("id",))
     table(
         "af_idempotency",
         ("key",),
@@ -427,7 +427,7 @@ def _sources_and_runs() -> None:
         text("subject_id", 200),
         text("body"),
     )
-    index("af_outbox", "subject_kind", "subject_id")
+    index("af_outbox", "subject_kind", "subject_id", then=("seq", "position"))
     table(
         "af_outbox_cursor",
         ("consumer",),
