@@ -12,10 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+import assetflow.testing.stores  # noqa: F401  # first of the suite: pytest rewrites its asserts
 from assetflow.errors import (
     SchemaOutdated,
     SchemaTooNew,
     StoreDamaged,
+    StoreFull,
+    StoreLocked,
     StoreReadOnly,
     StoreUnavailable,
 )
@@ -299,6 +302,45 @@ def test_the_state_of_a_file_can_be_asked_for_without_changing_it(url, later):
     assert ".backup-0001-" in str(upgrade(engine))
     assert revision(engine) == (Found.CURRENT, "0002")
     engine.close()
+
+
+def test_a_copy_that_cannot_be_made_stops_the_migration_and_leaves_no_half(
+    url, file, tmp_path, later, monkeypatch
+):
+    close(SqlStore.open(url))
+    later()
+
+    class Full(sqlite3.Connection):
+        def backup(self, *args, **kwargs):
+            problem = sqlite3.OperationalError("no space")
+            problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise problem
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, **{**k, "factory": Full}))
+    with pytest.raises(StoreFull):
+        SqlStore.open(url)
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["store.db"]
+    assert ask(file, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [("0001",)]
+
+
+def test_a_new_file_that_another_process_holds_is_locked(url, file):
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreLocked):
+        SqlStore.open(url, lock_timeout=0.2)
+    holder.execute("ROLLBACK")
+    holder.close()
+    close(SqlStore.open(url, lock_timeout=0.2))
+
+
+def test_a_file_system_without_a_shared_log_is_refused(url, monkeypatch):
+    from assetflow.store.sql.sqlite import SqliteEngine
+
+    monkeypatch.setattr(SqliteEngine, "_log_mode", lambda *_: "delete")
+    with pytest.raises(StoreUnavailable, match="log"):
+        SqlStore.open(url)
 
 
 # --- reading only ------------------------------------------------------------------------------

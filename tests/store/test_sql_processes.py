@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import assetflow.testing.stores  # noqa: F401  # first of the suite: pytest rewrites its asserts
 from assetflow.errors import StoreLocked, TransactionClosed
 from assetflow.model import Device, OpenCustody, Query, Sighting
 from assetflow.store.journal import verify

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+import assetflow.testing.stores  # noqa: F401  # first of the suite: pytest rewrites its asserts
 from assetflow.errors import (
     ConfigError,
     FeatureMissing,

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from hypothesis import settings
 
 from assetflow.store.schema import kind_of
 from assetflow.store.sql import SqlStore
@@ -101,4 +102,15 @@ def _machines_file(tmp_path_factory):
     MACHINE["url"] = f"sqlite:///{tmp_path_factory.mktemp('machine')}/store.db"
 
 
-TestSqliteMachine = store_machine(lambda: SqlStore.open(MACHINE["url"])).TestCase
+Machine = store_machine(lambda: SqlStore.open(MACHINE["url"]))
+
+
+class TestSqliteMachine(Machine.TestCase):
+    # The store in memory runs long; here the disk is waited for, so a run is shorter.
+    settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+class TestSqliteMachineLong(Machine.TestCase):
+    settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

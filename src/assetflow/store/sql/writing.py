@@ -106,20 +106,15 @@ class SqlWrite(SqlRead):
     @_ending
     def insert(self, records: Sequence[Record]) -> None:
         """Insert records of kinds without journalled fields."""
-        rows = self._unjournalled_rows(records)
-        for kind in KINDS.values():
-            if kind.name in rows:
-                self._many(kind, self._library.of(kind).insert, rows[kind.name])
+        for kind, some in _by_kind(records):
+            self._stream_in(kind, self._library.of(kind).insert, some)
         self.counts["rows"] += len(records)
 
     @_ending
     def upsert(self, records: Sequence[Record]) -> None:
         """Insert or replace records of kinds without journalled fields. The last of equal keys wins."""
-        rows = self._unjournalled_rows(records)
-        for kind in KINDS.values():
-            if kind.name in rows:
-                last = {kind.pick_key(row[1:]): row for row in rows[kind.name]}
-                self._many(kind, self._library.of(kind).upsert, list(last.values()))
+        for kind, some in _by_kind(records):
+            self._stream_in(kind, self._library.of(kind).upsert, some)
         self.counts["rows"] += len(records)
 
     @_ending
@@ -165,13 +160,17 @@ class SqlWrite(SqlRead):
 
     # --- records ---
 
-    def _unjournalled_rows(self, records: Sequence[Record]) -> dict[str, list[Row]]:
-        rows: dict[str, list[Row]] = {}
-        for record in records:
-            kind = _unjournalled(kind_of(record))
-            row = kind.codec.plain(record, self._tally)
-            rows.setdefault(kind.name, []).append((self._district, *row))
-        return rows
+    def _stream_in(self, kind: Kind, statement: Prepared, records: Sequence[Record]) -> None:
+        """Run a statement for each record, which becomes a row when the driver asks for it.
+
+        A hundred thousand rows are then never there at once, and Python's collector has nothing
+        to walk through.
+        """
+        self.doing = kind.name
+        plain, tally, district = kind.codec.plain, self._tally, self._district
+        rows = ((district, *plain(record, tally)) for record in records)
+        bound = rows if statement.as_given else map(statement.bind, rows)
+        self._cursor.executemany(statement.sql, bound)
 
     def _grouped(self, changes: Changes) -> None:
         of = self._library.of
@@ -241,10 +240,8 @@ class SqlWrite(SqlRead):
         rows, head = chain(self._head, ready)
         district = self._district
         self.doing = "journal"
-        self._cursor.executemany(
-            self._library.journal.append.sql,
-            [self._library.journal.append.bind((district, *row)) for row in rows],
-        )
+        append = self._library.journal.append
+        self._cursor.executemany(append.sql, (append.bind((district, *row)) for row in rows))
         intents = [
             (district, *intent)
             for made, row in zip(ready, rows, strict=True)
@@ -316,6 +313,18 @@ class SqlWrite(SqlRead):
         msg = f"a {kind.name} is not there, or was changed since it was read"
         shown = tuple(str(part) for part in key[: len(kind.key)])
         return StaleVersion(msg, kind=kind.name, key=shown or None)
+
+
+def _by_kind(records: Sequence[Record]) -> list[tuple[Kind, Sequence[Record]]]:
+    """Records of kinds without journalled fields, by kind: what is referred to comes first."""
+    if not records:
+        return []
+    if len(set(map(type, records))) == 1:
+        return [(_unjournalled(kind_of(records[0])), records)]
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(_unjournalled(kind_of(record)).name, []).append(record)
+    return [(kind, found[kind.name]) for kind in KINDS.values() if kind.name in found]
 
 
 def _unjournalled(kind: Kind) -> Kind:
