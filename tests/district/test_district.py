@@ -211,7 +211,7 @@ def test_figures_by_name_and_of_ones_own(district):
 
 
 def test_holds_stop_a_check_out_until_they_are_lifted(district):
-    hold = district.people.place_hold("0204881", "agreement")
+    hold = district.people.place_hold("0204881", kind="agreement")
     with pytest.raises(errors.HolderBlocked):
         district.custody.check_out("LHS-0001", to="0204881")
     district.people.release_hold(hold.id)

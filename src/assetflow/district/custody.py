@@ -52,7 +52,8 @@ class CustodyDesk:
             device: Which.
             to: Who answers for it from now on.
             held_by: Who has it in hand, when that is somebody else.
-            kind: ``assignment`` or ``loan``; a loan when there is a due date.
+            kind: ``assignment``, which is what is meant when nothing is said, or ``loan``, which
+                needs a due date.
             due: The day on which it is to come back.
             override: Rules to override, of those that the policy lets one; needs a reason.
             reason: A code for the journal.

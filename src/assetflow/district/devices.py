@@ -127,7 +127,7 @@ class Devices:
     def set_model(self, name: str, *, reason: str | None = None, **changes: Any) -> DeviceModel:
         """Add a model, or set fields of one: ``set_model("HP 11 G9", replacement_cost=usd("319"))``."""
         return self._session.write(
-            lambda tx, act: model_verbs.upsert_model(tx, act, name, changes), reason=reason
+            lambda tx, act: model_verbs.upsert_model(tx, act, name, changes=changes), reason=reason
         )
 
     def declare_field(

@@ -18,6 +18,7 @@ from assetflow.exchange.drift import Drift, drift
 from assetflow.exchange.pull import pull_devices
 from assetflow.model import FIGURES
 from assetflow.workflows.attention import attention
+from assetflow.workflows.given import day_in_district
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +129,7 @@ class District:
             kinds: Only items of these kinds.
         """
         with self._session.read() as tx:
-            return attention(tx, on or self._session.clock().date(), kinds=kinds)
+            return attention(tx, on or day_in_district(tx, self._session.clock()), kinds=kinds)
 
     def figures(self, figure: str | Aggregate[Any]) -> list[dict[str, Any]]:
         """The rows of a shipped figure, by name, or of an aggregate of one's own.

@@ -9,6 +9,7 @@ from assetflow.model import Hold, Person, PersonId, PersonKind, Query
 from assetflow.model.query import where_all
 from assetflow.workflows import holds as hold_verbs
 from assetflow.workflows import people as verbs
+from assetflow.workflows.given import day_in_district
 from assetflow.workflows.references import PersonRef, find_person, resolve_person
 
 if TYPE_CHECKING:
@@ -90,14 +91,14 @@ class People:
     def holds(self, person: PersonRef, *, on: date | None = None) -> tuple[Hold, ...]:
         """What stands between a person and the next check-out, on a day; today when not given."""
         with self._session.read() as tx:
-            day = on or self._session.clock().date()
+            day = on or day_in_district(tx, self._session.clock())
             return hold_verbs.holds(tx, resolve_person(tx, person), day)
 
     def place_hold(
         self,
         person: PersonRef,
-        kind: str = "manual",
         *,
+        kind: str = "manual",
         amount: Money | None = None,
         note: str | None = None,
         reason: str | None = None,

@@ -76,13 +76,21 @@ class Tally:
     """Counts of a run as it goes."""
 
     seen: int = 0
+    """Records read."""
     created: int = 0
+    """Devices registered."""
     linked: int = 0
+    """Records matched to devices that were there."""
     changed: int = 0
+    """Records whose tracked fields changed."""
     unchanged: int = 0
+    """Records equal to the last observation."""
     absent: int = 0
+    """Records that a complete listing no longer had."""
     disagreements: int = 0
+    """Fields on which source and district differ."""
     problems: int = 0
+    """Records that could not be read."""
 
     @classmethod
     def of(cls, run: Run) -> Tally:

@@ -81,7 +81,7 @@ class PlaceBook:
         """
         key = ("site", None, fold_name(text))
         if key not in self._found:
-            named = find_places(self._known(), text, _SITES)
+            named = find_places(self._known(), text, kinds=_SITES)
             self._found[key] = self._one(
                 named, "site", text, PlaceKind.SITE, None, create=self.create_sites
             )
@@ -100,14 +100,18 @@ class PlaceBook:
                 # Every school has a room 101: only a code says which one is meant.
                 among = [p for p in self._known() if p.code is not None]
                 named = [
-                    p for p in find_places(among, text, _ROOMS) if fold_name(p.code or "") == key[2]
+                    p
+                    for p in find_places(among, text, kinds=_ROOMS)
+                    if fold_name(p.code or "") == key[2]
                 ]
                 if not named:
                     reason = "names no room by its code, and the row names no site in which it lies"
                     raise BadCell("unknown-room", reason)
             else:
                 within = set(self._tree.within(site.id))
-                named = find_places([p for p in self._known() if p.id in within], text, _ROOMS)
+                named = find_places(
+                    [p for p in self._known() if p.id in within], text, kinds=_ROOMS
+                )
             self._found[key] = self._one(
                 named, "room", text, PlaceKind.ROOM, parent, create=self.create_rooms
             )

@@ -23,15 +23,12 @@ T = TypeVar("T")
 
 @define(eq=False)
 class CannedWire:
-    """Walks listings whose pages are bytes kept in memory.
-
-    Args:
-        bodies: Answers by the call's path and its ``page`` parameter.
-        before_page: Called with the call before each page is given; may raise, to play a fault.
-    """
+    """Walks listings whose pages are bytes kept in memory."""
 
     bodies: Mapping[tuple[str, str | None], bytes]
+    """Answers by the call's path and its ``page`` parameter."""
     before_page: Callable[[Call], None] | None = None
+    """Called with the call before each page is given; may raise, to play a fault."""
 
     def pages(self, listing: Listing[T], *, start: Call | None = None) -> Iterator[Page[T]]:
         """The pages of a listing, from *start* on."""
@@ -55,23 +52,22 @@ class CannedWire:
 
 @define(eq=False)
 class CannedConnector:
-    """A source with these devices, in one listing for each org unit.
-
-    Args:
-        devices: What it will show, by org unit.
-        page_size: Records on a page.
-        name: The source's name.
-        count: Whether it counts its records, so that a listing can be proved complete.
-        lose: How many records at the end of the last listing never come, as in a listing cut short.
-    """
+    """A source with these devices, in one listing for each org unit."""
 
     devices: Mapping[str, Sequence[ObservedDevice]]
+    """What it will show, by org unit."""
     page_size: int = 100
+    """Records on a page."""
     name: str = "google"
+    """The source's name."""
     count: bool = True
+    """Whether it counts its records, so that a listing can be proved complete."""
     lose: int = 0
+    """How many records at the end of the last listing never come, as in a listing cut short."""
     before_page: Callable[[Call], None] | None = None
+    """Called with the call before each page is given; may raise, to play a fault."""
     raw_dictionaries: Mapping[int, bytes] = field(factory=dict)
+    """zlib dictionaries for raw records by version."""
 
     @property
     def capabilities(self) -> frozenset[ConnectorCapability]:

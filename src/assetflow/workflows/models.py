@@ -118,7 +118,7 @@ def find_model(tx: ReadTransaction, name: str) -> DeviceModel | None:
 
 
 def upsert_model(
-    tx: Transaction, act: Act, name: str, changes: Mapping[str, Any] | None = None
+    tx: Transaction, act: Act, name: str, *, changes: Mapping[str, Any] | None = None
 ) -> DeviceModel:
     """Add a model, or set fields of the one that has this name.
 

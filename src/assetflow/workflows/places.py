@@ -80,7 +80,9 @@ def place_entry(
     return Entry(event=event, subject_id=after.id, stamp=act.stamp(), puts=tuple(puts))
 
 
-def find_places(places: Iterable[Place], text: str, kinds: Iterable[PlaceKind] = ()) -> list[Place]:
+def find_places(
+    places: Iterable[Place], text: str, *, kinds: Iterable[PlaceKind] = ()
+) -> list[Place]:
     """The places that a text names: those with that code; else those with that name.
 
     Letter case and spaces do not count. A place that is out of use answers only when none in
