@@ -7,8 +7,8 @@ import pytest
 from attrs import evolve, frozen
 
 from assetflow.errors import InvalidValue, JournalBroken, SchemaTooNew, StoreUnavailable
-from assetflow.model import Device, Lifecycle, ShowAssignee, Stamp, usd
-from assetflow.model.events import DeviceEdited
+from assetflow.model import Condition, Device, Lifecycle, ShowAssignee, Stamp, usd
+from assetflow.model.events import DeviceCheckedIn, DeviceEdited
 from assetflow.store.journal import BEGINNING, chain, load_event, prepare, verify
 from assetflow.store.memory import MemoryStore
 from assetflow.store.ports import Entry, Head, Put, StoredEvent
@@ -90,7 +90,9 @@ class Foreign:
     "bad",
     [
         {"event": Foreign()},
+        {"event": DeviceCheckedIn(custody_id="c", lifecycle="lost", condition=Condition.GOOD)},
         {"subject": "x" * 201},
+        {"subject": 7},
         {"stamp": evolve(STAMP, batch_id="x" * 65)},
         {"stamp": evolve(STAMP, recorded_at=datetime(2026, 8, 17))},  # noqa: DTZ001
         {"stamp": evolve(STAMP, effective_at=datetime(2026, 8, 17))},  # noqa: DTZ001

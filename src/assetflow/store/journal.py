@@ -176,7 +176,7 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
             "reason": stamp.reason,
             "note": stamp.note_id,
             "batch": stamp.batch_id,
-            "data": to_plain(event),
+            "data": _data(event),
             "changes": changes,
             "removes": [{"kind": r.kind.name, "key": r.key} for r in removed if r.kind.journalled],
         },
@@ -194,9 +194,18 @@ def prepare(district: str, entry: Entry, tally: Tally | None = None) -> Prepared
     )
 
 
+def _data(thing: Event | Intent) -> Any:
+    try:
+        return to_plain(thing)
+    except (AttributeError, TypeError, OverflowError):  # such as a word where an enum belongs
+        pass
+    msg = f"{thing.TYPE} holds a value of the wrong type"
+    raise InvalidValue(msg, kind="journal", field="data")
+
+
 def _outgoing(intent: Intent, tally: Tally | None) -> tuple[str, str, str, str]:
     subject_id = _short("subject_id", intent.subject_id)
-    body = encode_plain(to_plain(intent), tally).decode()
+    body = encode_plain(_data(intent), tally).decode()
     return intent.TYPE, intent.SUBJECT, subject_id, body
 
 
@@ -206,10 +215,10 @@ def _opening(district: str) -> bytes:
     return b'{"district":%b,"seq":' % encode_plain(district)
 
 
-def _short(column: str, text: str) -> str:
+def _short(column: str, text: Any) -> str:
     most = _LIMITS[column]
-    if most is not None and len(text) > most:
-        msg = f"the event's {column} is longer than {most} characters"
+    if not isinstance(text, str) or (most is not None and len(text) > most):
+        msg = f"the event's {column} is not a text of at most {most} characters"
         raise InvalidValue(msg, kind="journal", field=column)
     return clean_text(text)
 
