@@ -138,13 +138,22 @@ class RosterImport:
         roster = read_roster(file, mode=self.mode, encoding=self.encoding, limits=self.limits)
         rejects = _problems(roster)
         drafts = [*_places(roster), *_people(roster, rejects)]
-        sheet = RosterSheet((*drafts, *_guardians(drafts)), roster)
+        wards = _wards(roster)
+        sheet = RosterSheet((*drafts, *wards), roster)
         desk = self.desk(sheet)
         desk.load(tx)
         known = desk.linked_people()
-        gone = desk.absent() if roster.modes["users"] == "bulk" and roster.complete else []
-        sheet = RosterSheet((*sheet.drafts, *gone), roster)
-        rows = self._decide(tx, desk, sheet, rejects, at)
+        rows = _one_row_a_person(self._decide(tx, desk, drafts, rejects, at), rejects)
+        out = {line for part, line in rejects if part == USERS}
+        desk.withdraw(r.observed.source_id for r in roster.people if r.line in out)
+        # Guardians of a student whose own row was rejected wait with it.
+        rows += self._decide(tx, desk, [w for w in wards if w.line not in out], rejects, at)
+        if roster.modes["users"] == "bulk" and roster.complete:
+            meant = {r.subject_id for r in rows if r.subject_id is not None}
+            maybe = {i for found in rejects.values() for f in found for i in f.candidates}
+            gone = desk.absent(apart=meant | maybe)
+            sheet = RosterSheet((*sheet.drafts, *gone), roster)
+            rows += self._decide(tx, desk, gone, rejects, at)
         leaving = {r.subject_id for r in rows if r.part in (USERS, ABSENT) and _leaves(r)} & known
         return self._made(tx, sheet, desk, rows, rejects, len(known), len(leaving))
 
@@ -156,32 +165,21 @@ class RosterImport:
         self,
         tx: ReadTransaction,
         desk: RosterDesk,
-        sheet: RosterSheet,
+        drafts: Sequence[Draft],
         rejects: dict[tuple[str, int], list[Finding]],
         at: datetime,
     ) -> list[PlannedRow]:
         rows: list[PlannedRow] = []
-        for start in range(0, len(sheet.drafts), _CHUNK):
-            chunk = [
-                d for d in sheet.drafts[start : start + _CHUNK] if (d.part, d.line) not in rejects
-            ]
+        for start in range(0, len(drafts), _CHUNK):
+            part = drafts[start : start + _CHUNK]
+            chunk = [d for d in part if (d.part, d.line) not in rejects]
             for decided in desk.decide(tx, chunk, at=at):
                 if decided.row is not None:
                     rows.append(decided.row)
                 elif decided.reject is not None:
                     key = (decided.reject.part, decided.reject.line)
                     rejects[key] = list(decided.reject.findings)
-        owners: dict[str, list[PlannedRow]] = {}
-        for row in rows:
-            if row.part == USERS and row.subject_id is not None:
-                owners.setdefault(row.subject_id, []).append(row)
-        for subject_id, named in owners.items():
-            if len(named) > 1:
-                for row in named:
-                    reason = "is one of several rows about the same person"
-                    finding = Finding(code="duplicate", reason=reason, candidates=(subject_id,))
-                    rejects[row.part, row.line] = [finding]
-        return [r for r in rows if (r.part, r.line) not in rejects and not _orphan(r, rejects)]
+        return rows
 
     def _made(
         self,
@@ -233,9 +231,20 @@ def _leaves(row: PlannedRow) -> bool:
     return any(c.field == "status" and c.after == "left" for c in row.changes)
 
 
-def _orphan(row: PlannedRow, rejects: Mapping[tuple[str, int], object]) -> bool:
-    """Guardians of a student whose own row was rejected wait with it."""
-    return row.part == GUARDIANS and (USERS, row.line) in rejects
+def _one_row_a_person(
+    rows: list[PlannedRow], rejects: dict[tuple[str, int], list[Finding]]
+) -> list[PlannedRow]:
+    """Two rows that find the same person by different fields are refused, both of them."""
+    owners: dict[str, list[PlannedRow]] = {}
+    for row in rows:
+        if row.part == USERS and row.subject_id is not None:
+            owners.setdefault(row.subject_id, []).append(row)
+    for subject_id, named in owners.items():
+        for row in named if len(named) > 1 else ():
+            reason = "is one of several rows about the same person"
+            finding = Finding(code="duplicate", reason=reason, candidates=(subject_id,))
+            rejects[row.part, row.line] = [finding]
+    return [r for r in rows if (r.part, r.line) not in rejects]
 
 
 def _problems(roster: Roster) -> dict[tuple[str, int], list[Finding]]:
@@ -280,11 +289,7 @@ def _people(roster: Roster, rejects: dict[tuple[str, int], list[Finding]]) -> li
     return [Draft(row.line, {"user": row}, USERS) for row in roster.people]
 
 
-def _guardians(drafts: Sequence[Draft]) -> list[Draft]:
-    """One draft for each student, after all people."""
-    found = []
-    for draft in drafts:
-        row = draft.values.get("user")
-        if row is not None and row.observed.kind is PersonKind.STUDENT and not row.removed:
-            found.append(Draft(draft.line, {"guardians": row}, GUARDIANS))
-    return found
+def _wards(roster: Roster) -> list[Draft]:
+    """One draft for each student, to come after all people."""
+    students = [r for r in roster.people if r.observed.kind is PersonKind.STUDENT and not r.removed]
+    return [Draft(row.line, {"guardians": row}, GUARDIANS) for row in students]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
@@ -73,6 +73,7 @@ class RosterDesk:
     _linked: dict[PersonId, str] = field(factory=dict, init=False, repr=False)
     _wards: dict[PersonId, list[Guardianship]] = field(factory=dict, init=False)
     _words: dict[str, str] = field(factory=dict, init=False, repr=False)
+    _coming: set[str] = field(factory=set, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._orgs = OrgBook(source=self.source, notices=self.notices)
@@ -99,12 +100,20 @@ class RosterDesk:
         known = self._people.by_id
         return {i for i in self._linked if known[i].status is not PersonStatus.LEFT}
 
-    def absent(self) -> list[Draft]:
-        """Those of them whom this roster does not have."""
-        gone = sorted(
-            i for i in self.linked_people() if self._linked[PersonId(i)] not in self.roster.seen
-        )
+    def absent(self, *, apart: Collection[str]) -> list[Draft]:
+        """Those of them whom this roster does not have.
+
+        Args:
+            apart: Ids of people whom a row of the roster means, or may mean, under another id.
+        """
+        seen = self.roster.seen
+        ids = sorted(self.linked_people() - set(apart))
+        gone = [i for i in ids if self._linked[PersonId(i)] not in seen]
         return [Draft(n, {"absent": i}, ABSENT) for n, i in enumerate(gone, 1)]
+
+    def withdraw(self, source_ids: Iterable[str]) -> None:
+        """Rows about these people will not be written after all."""
+        self._coming.difference_update(source_ids)
 
     def locks(self, rows: Iterable[PlannedRow]) -> list[tuple[type[Record], Key]]:
         """What must not move while these rows are written."""
@@ -231,6 +240,8 @@ class RosterDesk:
             matched_by=how,
             changes=tuple(changes),
         )
+        if link:
+            self._coming.add(seen.source_id)
         return DecidedRow(draft=draft, row=planned, before=before, after=after, link=link)
 
     def _observed(self, draft: Draft, base: Person, seen: ObservedPerson) -> Person:
@@ -284,7 +295,8 @@ class RosterDesk:
             )
             self._note("unknown-guardian", message, draft)
         held = {} if person is None else {g.guardian_id: g for g in self._wards.get(person.id, [])}
-        adds = tuple(g for g in named if not self._recorded(g, held))
+        comes = person is not None or student.source_id in self._coming
+        adds = tuple(g for g in named if comes and not self._recorded(g, held))
         removes = []
         if self.roster.modes["users"] == "bulk":
             removes = [
@@ -304,10 +316,10 @@ class RosterDesk:
         )
 
     def _is_guardian(self, source_id: str) -> bool:
-        if source_id in self._words:
-            return True
         link = self._links.get(source_id)
-        return link is not None and self._people.by_id[link.person_id].kind is PersonKind.GUARDIAN
+        if link is None:
+            return source_id in self._coming and source_id in self._words
+        return self._people.by_id[link.person_id].kind is PersonKind.GUARDIAN
 
     def _recorded(self, source_id: str, held: Mapping[PersonId, Guardianship]) -> bool:
         link = self._links.get(source_id)

@@ -283,13 +283,17 @@ class _Reader:
                 self._problem("users.csv", line, bad.code, bad.message, bad.column)
                 continue
             if role.kind is PersonKind.GUARDIAN:
-                wards[key] = list(listed(get("agentSourcedIds")))
+                wards.setdefault(key, []).extend(listed(get("agentSourcedIds")))
             if key not in found:
                 found[key] = row
-            elif evolve(row.observed, place_source_id=None) != evolve(
-                found[key].observed, place_source_id=None
-            ):
+            elif _but_for_site(row) != _but_for_site(found[key]):
                 twice[key] = line
+            else:
+                # A row for each school: the home is the same whatever the order of the rows.
+                first = found[key]
+                homes = (first.observed.place_source_id, row.observed.place_source_id)
+                home = min((h for h in homes if h is not None), default=None)
+                found[key] = evolve(first, observed=evolve(first.observed, place_source_id=home))
         for key, line in twice.items():
             first = found.pop(key)
             for number, other in ((first.line, line), (line, first.line)):
@@ -358,6 +362,10 @@ class _Get:
 
     def all(self) -> dict[str, str]:
         return {name: self.cells[number] for name, number in self.columns.at.items()}
+
+
+def _but_for_site(row: RosterRow[ObservedPerson]) -> tuple[ObservedPerson, bool, str]:
+    return evolve(row.observed, place_source_id=None), row.removed, row.word
 
 
 def _below(row: RosterRow[ObservedPlace], above: set[str]) -> RosterRow[ObservedPlace]:
