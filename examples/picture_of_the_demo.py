@@ -9,6 +9,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+from attrs import evolve
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
@@ -42,6 +43,9 @@ def main(path: str) -> None:
         seconds = time.perf_counter() - begun
         os.chdir(target.parent)
     card = DemoCard.of(report, seconds=seconds, pasted=lambda line: f"{line} --profile demo")
+    # where this runs, Python may have another path than where the picture is looked at
+    shown = [f"python{c[c.rindex(' ') :]}" if c.endswith(".py") else c for c in card.next]
+    card = evolve(card, next=tuple(shown))
     console = Console(record=True, width=92, file=io.StringIO(), highlight=False)
     paint_demo(card, on=console)
     svg = console.export_svg(title="assetflow demo", theme=CALM, unique_id="demo")

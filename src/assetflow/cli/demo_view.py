@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from attrs import frozen
 
 from assetflow.cli.notices import group_rows
+from assetflow.cli.program import python
 from assetflow.cli.shapes import AttentionGroupRow
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def _next(report: DemoReport, pasted: Callable[[str], str]) -> Iterator[str]:
         yield pasted(f"{late.command} --dry-run")
     yield pasted("assetflow devices list --site CMS --limit 5")
     yield pasted("assetflow journal verify")
+    yield f"{python()} {report.folder}/first_script.py"
     yield pasted("assetflow demo --clean").partition(" --profile")[0]
 
 

@@ -8,13 +8,16 @@ import sys
 from functools import cache
 from pathlib import Path
 
-__all__ = ["program"]
+__all__ = ["program", "python"]
+
+
+def program() -> str:
+    """``assetflow`` where that is this one, else its path from the current folder."""
+    return _program(sys.argv[0], str(Path.cwd()))
 
 
 @cache
-def program() -> str:
-    """``assetflow`` where that is this one, else its path."""
-    called = sys.argv[0]
+def _program(called: str, _folder: str) -> str:
     if Path(called).name == "__main__.py" or not Path(called).exists():
         return f"{_short(sys.executable)} -m assetflow.cli"
     found = shutil.which("assetflow")
@@ -24,6 +27,14 @@ def program() -> str:
     if found is not None and Path(found).samefile(called) and (lasting or not lent):
         return "assetflow"
     return _short(called)
+
+
+def python() -> str:
+    """``python`` where that is the one that runs this, else its path."""
+    found = shutil.which("python")
+    if found is not None and os.environ.get("VIRTUAL_ENV") == sys.prefix:
+        return "python"
+    return _short(sys.executable)
 
 
 def _short(path: str) -> str:
