@@ -36,13 +36,13 @@ from assetflow.model import (
 from assetflow.rules import custody as rules
 from assetflow.rules.custody import Case, Party
 from assetflow.store.ports import Entry, Put
+from assetflow.workflows.edits import decided_entries
 
 if TYPE_CHECKING:
-    from assetflow.rules.decision import Decision
     from assetflow.store.ports import ReadTransaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Assignments", "Placed"]
+__all__ = ["Assignments", "Placed", "time_zone"]
 
 _CODES = {"holder-left": "person-left", "device-in-other-hands": "in-other-hands"}
 _RECORD = CustodyPolicy(max_devices=1_000, blocking_holds=(), conditions=tuple(Condition))
@@ -74,18 +74,9 @@ class Assignments:
     _people: PeopleIndex = field(factory=PeopleIndex, init=False)
     _zone: tzinfo = field(default=UTC, init=False)
 
-    def load(self, tx: ReadTransaction, people: PeopleIndex) -> None:
-        """Take over everybody, and read the district's time zone."""
-        self._people = people
-        district = tx.get(District, tx.district)
-        if district is not None:
-            try:
-                self._zone = ZoneInfo(district.time_zone)
-            except (ValueError, OSError, KeyError):
-                raise ConfigError(
-                    "the district's time zone is not known here",
-                    hint="Correct it, or install the package tzdata.",
-                ) from None
+    def load(self, people: PeopleIndex, zone: tzinfo) -> None:
+        """Take over everybody, and the district's time zone."""
+        self._people, self._zone = people, zone
 
     def decide(
         self,
@@ -191,21 +182,30 @@ class Assignments:
             device: The device as it is before it, in the same transaction.
             placed: The assignment.
         """
-        decision: Decision[Custody] = self._ask(
-            device, placed, act.at, CustodyId(act.new_id())
-        ).unwrap()
-        (happened,) = decision.happened
-        puts = []
-        for write in happened.writes:
-            if isinstance(write.after, Device):
-                puts.append(Put(evolve(write.after, lifecycle=placed.lifecycle), device))
-            else:
-                puts.append(Put(write.after, write.before))
-        stamp = evolve(act.stamp(), reason=act.reason or "import", effective_at=placed.since)
-        return Entry(
-            event=happened.event,
-            subject_id=device.id,
-            stamp=stamp,
-            puts=tuple(puts),
-            intents=happened.intents,
-        )
+        act = evolve(act, reason=act.reason or "import", effective_at=placed.since)
+        decision = self._ask(device, placed, act.at, CustodyId(act.new_id())).unwrap()
+        (entry,) = decided_entries(act, decision)
+        # Not deployed in between: it is where the row says, and was when it was read.
+        puts = [
+            Put(evolve(put.after, lifecycle=placed.lifecycle), device)
+            if isinstance(put.after, Device)
+            else put
+            for put in entry.puts
+        ]
+        return evolve(entry, puts=tuple(puts))
+
+
+def time_zone(tx: ReadTransaction) -> tzinfo:
+    """The district's time zone.
+
+    Raises:
+        ConfigError: it is not known on this machine.
+    """
+    district = tx.get(District, tx.district)
+    if district is None:
+        return UTC
+    try:
+        return ZoneInfo(district.time_zone)
+    except (ValueError, OSError, KeyError):
+        hint = "Correct it, or install the package tzdata."
+        raise ConfigError("the district's time zone is not known here", hint=hint) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, evolve, field, frozen
 
+from assetflow.errors import Refusal
 from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_custody import Assignments, Placed
+from assetflow.exchange.imports_custody import Assignments, Placed, time_zone
 from assetflow.exchange.imports_fields import CUSTOM
 from assetflow.exchange.imports_match import Findings, MatchedDevice, match_device
 from assetflow.exchange.imports_people_index import PeopleIndex
@@ -16,12 +18,11 @@ from assetflow.exchange.imports_places import PlaceBook, place_text
 from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
 from assetflow.files import Notice
 from assetflow.model import (
-    WHOLE,
     Device,
     DeviceId,
     DeviceModel,
-    F,
     FundingShare,
+    FundingState,
     Lifecycle,
     ModelId,
     OpenCustody,
@@ -30,13 +31,14 @@ from assetflow.model import (
     fold_tag,
 )
 from assetflow.reconcile import DeviceIndex, IndexedDevice
-from assetflow.rules.derived import fold_name, funding_state
+from assetflow.rules.derived import fold_name
+from assetflow.rules.funding import NewShare, record_funding
 from assetflow.workflows.devices import (
     OUT_OF_SERVICE,
     edit_device_entry,
-    funding_entry,
     register_device_entry,
 )
+from assetflow.workflows.edits import decided_entries
 from assetflow.workflows.models import model_entry, new_model, with_custom
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     from assetflow.exchange.imports_sheet import Draft, Sheet
     from assetflow.model import Record
+    from assetflow.rules.decision import Decision
     from assetflow.store.ports import Entry, Key, ReadTransaction
     from assetflow.workflows.acting import Act
 
@@ -76,7 +79,7 @@ class DecidedDevice:
     """The device as it was read."""
     after: Device | None = field(default=None, repr=False)
     """The device as it is to be, without its custody; ids of what is not there yet stand in."""
-    share: FundingShare | None = None
+    share: NewShare | None = None
     """What pays for it, when the row says so for the first time."""
     placed: Placed | None = None
     """Who has it, when the row says so for the first time."""
@@ -104,6 +107,7 @@ class DeviceDesk:
     _made: dict[ModelId, DeviceModel] = field(factory=dict, init=False)
     _shares: dict[DeviceId, list[FundingShare]] = field(factory=dict, init=False)
     _spelled: Mapping[str, Mapping[str, str]] = field(factory=dict, init=False)
+    _zone: tzinfo = field(default=UTC, init=False)
     _assignments: Assignments = field(factory=Assignments, init=False)
 
     # --- reading ----------------------------------------------------------------------------
@@ -122,10 +126,11 @@ class DeviceDesk:
         }
         self.places.load(tx)
         if self._fills(*_FUNDING):
-            for share in tx.find(Query(kind=FundingShare, where=F.ends_on.is_unknown())):
+            for share in tx.find(Query(kind=FundingShare)):
                 self._shares.setdefault(share.device_id, []).append(share)
+        self._zone = time_zone(tx)
         if self._fills("assigned_to"):
-            self._assignments.load(tx, PeopleIndex.load(tx))
+            self._assignments.load(PeopleIndex.load(tx), self._zone)
 
     def _fills(self, *names: str) -> bool:
         return any(n in self.sheet.by_field or n in self.sheet.defaults for n in names)
@@ -319,35 +324,43 @@ class DeviceDesk:
         wrong: list[Finding],
         *,
         at: datetime,
-    ) -> FundingShare | None:
+    ) -> NewShare | None:
         told = {n: values[n] for n in _FUNDING if values.get(n) is not None}
         if not told:
             return None
-        live = self._shares.get(before.id, []) if before else []
+        first = self._column(next(iter(told)))
+        past = self._shares.get(before.id, []) if before else []
+        live = [s for s in past if s.ends_on is None]
         if live:
             same = len(live) == 1 and all(getattr(live[0], n) == v for n, v in told.items())
             if not same:
-                wrong.append(
-                    Finding(
-                        code="recorded-otherwise",
-                        reason="other funding is recorded for the device; a file does not overwrite it",
-                        column=self._column("fund") or self._column(next(iter(told))),
-                    )
-                )
+                reason = "other funding is recorded for the device; a file does not overwrite it"
+                column = self._column("fund") or first
+                wrong.append(Finding(code="recorded-otherwise", reason=reason, column=column))
             return None
         if "fund" not in told:
-            wrong.append(
-                Finding(
-                    code="no-fund", reason="names no fund", column=self._column(next(iter(told)))
-                )
-            )
+            wrong.append(Finding(code="no-fund", reason="names no fund", column=first))
             return None
-        return FundingShare(
-            id="new",
-            device_id=after.id,
-            basis_points=WHOLE,
-            starts_on=after.acquired_on or at.date(),
-            **{"programme": Programme.NONE, **told},
+        share = NewShare(**told)
+        try:
+            self._funded(after, past, share, at, "new")
+        except Refusal as refusal:
+            wrong.append(Finding(code=refusal.code, reason=refusal.message, column=first))
+        return share
+
+    def _funded(
+        self,
+        device: Device,
+        past: Sequence[FundingShare],
+        share: NewShare,
+        at: datetime,
+        share_id: str,
+    ) -> Decision[tuple[FundingShare, ...]]:
+        """Record what pays for a device, from its acquisition on."""
+        today = at.astimezone(self._zone).date()
+        starts_on = device.acquired_on or today
+        return record_funding(
+            device, past, [share], starts_on=starts_on, today=today, ids=[share_id]
         )
 
     # --- what is shown ----------------------------------------------------------------------
@@ -403,10 +416,9 @@ class DeviceDesk:
             ids["id"] = DeviceId(act.new_id())
         after = evolve(after, **ids)
         model = None if after.model_id is None else self._by_id.get(after.model_id)
-        share = one.share and evolve(one.share, id=act.new_id(), device_id=after.id)
-        shares = (share,) if share else ()
         if before is None:
-            entry = register_device_entry(act, after, model=model, shares=shares, source="csv")
+            funding = FundingState.UNKNOWN if one.share is None else _state(one.share)
+            entry = register_device_entry(act, after, model=model, funding=funding, source="csv")
             entries.append(entry)
             device: Device = entry.puts[0].after  # type: ignore[assignment]  # the device
             self._index.add(IndexedDevice(device.id, device.serial, device.asset_tag))
@@ -416,11 +428,14 @@ class DeviceDesk:
             if edit is not None:
                 entries.append(edit)
                 device = edit.puts[0].after  # type: ignore[assignment]  # the device
-        if share:
-            day, new = share.starts_on, before is None
-            entries.append(funding_entry(act, device, shares, starts_on=day, registered=new))
-            if not new:
-                device = evolve(device, funding=funding_state(shares), version=device.version + 1)
+        if one.share is not None:
+            past = self._shares.get(device.id, [])
+            funded = decided_entries(
+                act, self._funded(device, past, one.share, act.at, act.new_id())
+            )
+            entries.extend(funded)
+            shown = [p.after for entry in funded for p in entry.puts if isinstance(p.after, Device)]
+            device = shown[0] if shown else device
         return device
 
     def _real_model(
@@ -451,3 +466,9 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     return str(getattr(value, "value", value))
+
+
+def _state(share: NewShare) -> FundingState:
+    """What a share binds a device to, before the share has an id."""
+    bound = share.programme is not Programme.NONE
+    return FundingState.RESTRICTED if bound else FundingState.UNRESTRICTED

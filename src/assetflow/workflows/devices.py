@@ -1,4 +1,4 @@
-"""Devices: registered, edited and funded, one at a time or many at once.
+"""Devices: registered and edited, one at a time or many at once.
 
 A ``..._entry`` function builds what is written, without touching a store, so that an import or
 a pull can write a thousand of them in one transaction. The verbs below load, check and write
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from assetflow.errors import DeviceInOtherHands, DuplicateKey, FundingInvalid, InvalidValue, Refusal
+from assetflow.errors import DeviceInOtherHands, DuplicateKey, InvalidValue, Refusal
 from assetflow.model import (
-    WHOLE,
     CustodyState,
     Device,
     DeviceId,
     DeviceLink,
     DeviceModel,
     F,
-    FundingShare,
     FundingState,
     Lifecycle,
     Place,
@@ -28,14 +26,13 @@ from assetflow.model import (
     fold_serial,
     fold_tag,
 )
-from assetflow.model.events import DeviceEdited, DeviceRegistered, FundingRecorded
-from assetflow.rules.derived import funding_state, with_model
+from assetflow.model.events import DeviceEdited, DeviceRegistered
+from assetflow.rules.derived import with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterable, Mapping
 
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
@@ -46,8 +43,6 @@ __all__ = [
     "devices_named",
     "edit_device",
     "edit_device_entry",
-    "fund_device",
-    "funding_entry",
     "register_device",
     "register_device_entry",
 ]
@@ -93,7 +88,7 @@ def register_device_entry(
     *,
     model: DeviceModel | None = None,
     links: Iterable[DeviceLink] = (),
-    shares: Iterable[FundingShare] = (),
+    funding: FundingState = FundingState.UNKNOWN,
     source: str | None = None,
     source_id: str | None = None,
 ) -> Entry:
@@ -104,19 +99,14 @@ def register_device_entry(
         device: The device; its derived fields are computed here.
         model: Its model.
         links: Links of vendors' records to it.
-        shares: Funding shares that [`funding_entry`][assetflow.workflows.devices.funding_entry]
-            will record, so that the device shows them from the start.
+        funding: What the shares that are recorded in the same breath bind it to.
         source: The source or file that it came from.
         source_id: The vendor's id, when a connector found it.
 
     Returns:
         The entry; the device as it will be is ``entry.puts[0].after``.
     """
-    after = evolve(
-        with_model(device, model),
-        custody=CustodyState.NONE,
-        funding=funding_state(shares),
-    )
+    after = evolve(with_model(device, model), custody=CustodyState.NONE, funding=funding)
     event = DeviceRegistered(source=source, source_id=source_id)
     puts = (Put(after), *(Put(link) for link in links))
     return Entry(event=event, subject_id=after.id, stamp=act.stamp(), puts=puts)
@@ -181,59 +171,11 @@ def _check_lifecycle(before: Device, after: Device, *, revive: bool) -> None:
         )
 
 
-def funding_entry(
-    act: Act,
-    device: Device,
-    shares: Sequence[FundingShare],
-    *,
-    starts_on: date,
-    live: Sequence[FundingShare] = (),
-    registered: bool = False,
-) -> Entry:
-    """The entry that records what pays for a device from a day on, in place of what did.
-
-    Args:
-        act: Who, when and why.
-        device: The device as it was read.
-        shares: The new shares; together they are the whole.
-        starts_on: First day on which they hold.
-        live: The shares that hold until then; they end on that day and are not edited.
-        registered: The device is registered in the same breath and shows the shares already.
-
-    Raises:
-        FundingInvalid: the shares do not add up to 100 %, name another device or day, or would
-            begin before one that they end.
-    """
-    total = sum(s.basis_points for s in shares)
-    if total != WHOLE or any(s.basis_points <= 0 for s in shares):
-        raise FundingInvalid(
-            "funding shares add up to 100 %", rule="funding.whole", basis_points=total
-        )
-    if any(s.device_id != device.id or s.starts_on != starts_on or s.ends_on for s in shares):
-        raise FundingInvalid(
-            "funding shares are of one device and begin on one day", rule="funding.one-day"
-        )
-    if any(s.starts_on > starts_on for s in live):
-        raise FundingInvalid("funding shares begin after those that they end", rule="funding.order")
-    ended = [Put(next_version(s, evolve(s, ends_on=starts_on)), s) for s in live]
-    puts = [*ended, *(Put(s) for s in shares)]
-    if not registered:
-        after = evolve(device, funding=funding_state(shares), version=device.version + 1)
-        puts.insert(0, Put(after, device))
-    event = FundingRecorded(starts_on=starts_on)
-    return Entry(event=event, subject_id=device.id, stamp=act.stamp(), puts=tuple(puts))
-
-
 # --- verbs ---------------------------------------------------------------------------------
 
 
 def register_device(
-    tx: Transaction,
-    act: Act,
-    device: Device,
-    *,
-    shares: Sequence[FundingShare] = (),
-    source: str | None = None,
+    tx: Transaction, act: Act, device: Device, *, source: str | None = None
 ) -> Device:
     """Put a device into the inventory.
 
@@ -241,7 +183,6 @@ def register_device(
         tx: Where to write.
         act: Who, when and why.
         device: The device, with a new id.
-        shares: What paid for it; all of them, or none when unknown.
         source: The source or file that it came from.
 
     Returns:
@@ -252,20 +193,13 @@ def register_device(
         DuplicateKey: a device has that tag or serial.
         Refusal: a device that is out of service had it (``device.revive``).
         NotFound: no such model or place.
-        FundingInvalid: the shares do not add up.
     """
     if fold_tag(device.asset_tag) is None and fold_tag(device.serial) is None:
         raise InvalidValue("a device needs an asset tag or a serial number")
     _check_names(tx, device)
-    model = _check_references(tx, device)
-    entry = register_device_entry(act, device, model=model, shares=shares, source=source)
-    entries = [entry]
-    after: Device = entry.puts[0].after  # type: ignore[assignment]  # the device
-    if shares:
-        day = shares[0].starts_on
-        entries.append(funding_entry(act, after, shares, starts_on=day, registered=True))
-    tx.record(entries)
-    return after
+    entry = register_device_entry(act, device, model=_check_references(tx, device), source=source)
+    tx.record([entry])
+    return entry.puts[0].after  # type: ignore[return-value]  # the device
 
 
 def edit_device(
@@ -308,29 +242,6 @@ def edit_device(
         return before
     tx.record([entry])
     return entry.puts[0].after  # type: ignore[return-value]  # the device
-
-
-def fund_device(
-    tx: Transaction,
-    act: Act,
-    device_id: DeviceId,
-    shares: Sequence[FundingShare],
-    *,
-    starts_on: date,
-) -> FundingState:
-    """Record what pays for a device from a day on; what did until then ends on that day.
-
-    Raises:
-        NotFound: no such device.
-        FundingInvalid: as [`funding_entry`][assetflow.workflows.devices.funding_entry].
-    """
-    tx.lock((Device, (device_id,)))
-    device = found(tx, Device, device_id)
-    query = Query(kind=FundingShare, where=F.device_id == device_id)
-    live = [s for s in tx.find(query) if s.ends_on is None]
-    entry = funding_entry(act, device, shares, starts_on=starts_on, live=live)
-    tx.record([entry])
-    return funding_state(shares)
 
 
 def devices_named(tx: ReadTransaction, device: Device) -> list[Device]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -12,26 +12,31 @@ from attrs import evolve, fields
 from assetflow.errors import InvalidValue, NotFound
 from assetflow.model import Role
 from assetflow.model.fields import role_of
+from assetflow.store.ports import Entry, Put
 from assetflow.workflows.given import word
 
 if TYPE_CHECKING:
     from assetflow.model import Record
+    from assetflow.rules.decision import Decision
     from assetflow.store.ports import ReadTransaction
+    from assetflow.workflows.acting import Act
 
     R = TypeVar("R", bound=Record)
 else:
     R = TypeVar("R")
 
-__all__ = ["changed_fields", "found", "next_version", "with_changes"]
+__all__ = ["changed_fields", "decided_entries", "found", "next_version", "with_changes"]
 
 _SILENT = frozenset({"version", "email_key", "mark_key"})
 """Fields that follow others, so that an event need not name them."""
 
 
-@cache
-def _told(kind: Any) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     told = (Role.JOURNALLED, Role.PERSONAL)
     return tuple(a.name for a in fields(kind) if role_of(a.type) in told and a.name not in _SILENT)
+
+
+_told: Callable[[Any], tuple[str, ...]] = cache(_names)
 
 
 def changed_fields(before: Record, after: Record) -> tuple[str, ...]:
@@ -69,8 +74,7 @@ def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]
     return evolve(record, **typed)  # type: ignore[misc]  # every record is an attrs class
 
 
-@cache
-def _words(kind: Any) -> dict[str, type[enum.Enum]]:
+def _word_fields(kind: Any) -> dict[str, type[enum.Enum]]:
     """Fields that hold one of a closed set of words, which may be given as its text."""
     kinds = {a.name: get_args(get_args(a.type)[0]) or get_args(a.type) for a in fields(kind)}
     return {
@@ -79,6 +83,9 @@ def _words(kind: Any) -> dict[str, type[enum.Enum]]:
         for found in options
         if isinstance(found, type) and issubclass(found, enum.Enum)
     }
+
+
+_words: Callable[[Any], dict[str, type[enum.Enum]]] = cache(_word_fields)
 
 
 def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:
@@ -91,3 +98,19 @@ def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:
     if record is None:
         raise NotFound(f"there is no {kind.KIND.replace('_', ' ')} with that id", id=record_id)
     return record
+
+
+def decided_entries(act: Act, decision: Decision[Any]) -> list[Entry]:
+    """What a decision says happened, as entries: for writing many decisions at once."""
+    stamp = act.stamp()
+    return [
+        Entry(
+            event=what.event,
+            subject_id=what.subject_id,
+            stamp=stamp,
+            puts=tuple(Put(write.after, write.before) for write in what.writes),
+            removes=what.removes,
+            intents=what.intents,
+        )
+        for what in decision.happened
+    ]
