@@ -190,7 +190,8 @@ class Sighting(Record):
 
     KIND: ClassVar[str] = "sighting"
     KEY: ClassVar[tuple[str, ...]] = ("source", "source_id")
-    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("last_seen_at",),)
+    # No index on the last contact: keeping one up to date costs twice what writing the row costs,
+    # for every device every day, and to read all rows of a narrow table takes a moment.
 
     source: Volatile[str]
     """The source's name."""

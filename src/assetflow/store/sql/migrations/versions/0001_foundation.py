@@ -320,7 +320,6 @@ def _sources_and_runs() -> None:
         number("disk_free_bytes", null=True),
         text("recent_user", 200, null=True),
     )
-    index("af_sighting", "last_seen_at", then=("source", "source_id"))
     table(
         "af_run",
         ("id",),
