@@ -26,6 +26,8 @@ from assetflow.model import (
     Run,
     RunItem,
     Sighting,
+    fold_serial,
+    fold_tag,
 )
 from assetflow.model.events import (
     DeviceLinked,
@@ -126,8 +128,8 @@ def sighting_of(source: str, observed: ObservedDevice) -> Sighting:
 class Claims:
     """Decides about claims in groups, each group in the caller's transaction.
 
-    Knows the district's devices, models and sites, and learns those that it adds. When a
-    transaction fails it must be thrown away with it.
+    Knows the district's models and sites, and the devices that its claims can be about, and
+    learns those that it adds. When a transaction fails it must be thrown away with it.
     """
 
     source: str
@@ -135,7 +137,9 @@ class Claims:
     run_id: str
     """The run that the claims belong to."""
     index: DeviceIndex
-    """The district's devices, for matching."""
+    """The devices that the claims of the last group could be about; all, when ``whole``."""
+    whole: bool
+    """Whether all devices were indexed at the start, instead of some anew for each group."""
     models: dict[str, DeviceModel]
     """Folded name to model."""
     places: dict[str, PlaceId]
@@ -146,21 +150,23 @@ class Claims:
 
     @classmethod
     def load(
-        cls, tx: ReadTransaction, *, source: str, run_id: str, sites: Mapping[str, str]
+        cls,
+        tx: ReadTransaction,
+        *,
+        source: str,
+        run_id: str,
+        sites: Mapping[str, str],
+        whole: bool = False,
     ) -> Claims:
-        """Read what matching needs: all devices, this source's links, models, sites.
+        """Read what deciding needs: models, sites and, if wanted, all devices and links.
 
         Args:
             tx: Where to read.
             source: The source's name.
             run_id: The run.
             sites: The policy's table of org unit paths and site codes.
+            whole: Whether to index all devices now, which pays when most of them will be claimed.
         """
-        rows = tx.values(Query(kind=Device), ("id", "serial", "asset_tag", "lifecycle"))
-        devices = (IndexedDevice(i, s, t, lc in _GONE) for i, s, t, lc in rows)
-        links = tx.values(
-            Query(kind=DeviceLink, where=F.source == source), ("source_id", "device_id")
-        )
         by_code = {p.code: p.id for p in tx.find(Query(kind=Place, where=F.code.is_known()))}
         places = {fold_name(path): by_code[code] for path, code in sites.items() if code in by_code}
         places |= {
@@ -170,13 +176,16 @@ class Claims:
         return cls(
             source=source,
             run_id=run_id,
-            index=DeviceIndex.of(devices, links),
+            index=_index_all(tx, source) if whole else DeviceIndex(),
+            whole=whole,
             models={m.name_key: m for m in tx.find(Query(kind=DeviceModel))},
             places=places,
         )
 
     def settle(self, tx: Transaction, act: Act, claims: Sequence[Claim], tally: Tally) -> None:
         """Decide about a group of claims and write what follows, in the caller's transaction."""
+        if not self.whole:
+            self.index = _index_around(tx, self.source, [c.observed for c in claims])
         known = tx.get_many(Observation, [(self.source, c.observed.source_id) for c in claims])
         matches = [self.index.match(c.observed) for c in claims]
         found = sorted({m.device_id for m in matches if m.device_id is not None})
@@ -399,3 +408,46 @@ class Claims:
 
 def _text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
+
+
+# --- what a claim can be about -------------------------------------------------------------
+
+_INDEXED = ("id", "serial", "asset_tag", "lifecycle")
+_LINKED = ("source_id", "device_id")
+
+
+def _index_all(tx: ReadTransaction, source: str) -> DeviceIndex:
+    """All devices of the district, and all links of a source."""
+    rows = tx.values(Query(kind=Device), _INDEXED)
+    links: Any = tx.values(Query(kind=DeviceLink, where=F.source == source), _LINKED)
+    return DeviceIndex.of((_indexed(row) for row in rows), links)
+
+
+def _index_around(
+    tx: ReadTransaction, source: str, claimed: Sequence[ObservedDevice]
+) -> DeviceIndex:
+    """The devices that some claims can be about.
+
+    Those linked to one, and those that share a serial, or one that looks alike, or a tag with a
+    claim that is linked to none.
+    """
+    mine = F.source == source
+    ids = [observed.source_id for observed in claimed]
+    known: Any = tx.values(Query(kind=DeviceLink, where=mine & F.source_id.one_of(*ids)), _LINKED)
+    links: dict[str, DeviceId] = dict(known)
+    loose = [observed for observed in claimed if observed.source_id not in links]
+    serials = {fold_serial(observed.serial) for observed in loose} - {None}
+    tags = {fold_tag(observed.asset_tag) for observed in loose} - {None}
+    rows: dict[str, tuple[Any, ...]] = {}
+    for where in (F.serial_key.one_of(*serials), F.tag_key.one_of(*tags)):
+        rows |= {row[0]: row for row in tx.values(Query(kind=Device, where=where), _INDEXED)}
+    near = Query(kind=DeviceLink, where=mine & F.device_id.one_of(*rows))
+    index = DeviceIndex.of((_indexed(rows[i]) for i in sorted(rows)), links.items())
+    for source_id, device_id in tx.values(near, _LINKED):
+        index.link(source_id, device_id)
+    return index
+
+
+def _indexed(row: tuple[Any, ...]) -> IndexedDevice:
+    device_id, serial, tag, lifecycle = row
+    return IndexedDevice(device_id, serial, tag, lifecycle in _GONE)

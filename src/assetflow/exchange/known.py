@@ -8,13 +8,13 @@ from attrs import define, field, frozen
 
 from assetflow.exchange.checkpoints import seen_ids
 from assetflow.exchange.claims import Claim, compress_raw, sighting_of
-from assetflow.model import F, Observation, Query, Sighting
+from assetflow.model import F, Observation, Order, Query, Sighting
 from assetflow.reconcile import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from assetflow.model import ObservedDevice, Run
+    from assetflow.model import DeviceId, ObservedDevice, Run
     from assetflow.store.ports import ReadTransaction
     from assetflow.wire import Page
 
@@ -46,8 +46,12 @@ class Known:
     """The source's name."""
     raw_dictionaries: Mapping[int, bytes]
     """The connector's dictionaries for raw records."""
-    records: dict[str, tuple[bytes, Any, Any]] = field(factory=dict)
-    """Source id to digest, device id, and since when it is absent."""
+    digests: dict[str, bytes] = field(factory=dict)
+    """Source id to digest."""
+    unmatched: set[str] = field(factory=set)
+    """Source ids of records that belong to no device yet."""
+    absent: set[str] = field(factory=set)
+    """Source ids of records that are absent."""
     last_seen: dict[str, Any] = field(factory=dict)
     """Source id to the last known contact."""
     seen: set[str] = field(factory=set)
@@ -56,18 +60,28 @@ class Known:
     def load(self, tx: ReadTransaction, run: Run) -> None:
         """Read it from the store."""
         mine = F.source == self.source
-        columns = ("source_id", "digest", "device_id", "absent_since")
-        rows = tx.values(Query(kind=Observation, where=mine), columns)
-        self.records = {i: (mark, device, absent) for i, mark, device, absent in rows}
-        contacts = tx.values(Query(kind=Sighting, where=mine), ("source_id", "last_seen_at"))
-        self.last_seen = {i: at for i, at in contacts}  # noqa: C416  # dict() wants pairs of known length
+        pairs: Any = tx.values(Query(kind=Observation, where=mine), ("source_id", "digest"))
+        self.digests = dict(pairs)
+        lone = Query(kind=Observation, where=mine & F.device_id.is_unknown())
+        self.unmatched = {i for (i,) in tx.values(lone, ("source_id",))}
+        # In this order, because then the few are found by their index.
+        gone = Query(
+            kind=Observation,
+            where=mine & F.absent_since.is_known(),
+            order=(Order("absent_since"),),
+        )
+        self.absent = {i for (i,) in tx.values(gone, ("source_id",))}
+        pairs = tx.values(Query(kind=Sighting, where=mine), ("source_id", "last_seen_at"))
+        self.last_seen = dict(pairs)
         if run.resumed:
             self.seen = seen_ids(tx, run.id)
 
     def sort(self, page: Page[Any]) -> Sorted:
         """Sort a page's records. One that the run has seen already is left out: it moved while it was read."""
-        records, last_seen, seen = self.records, self.last_seen, self.seen
+        digests, last_seen, seen = self.digests, self.last_seen, self.seen
+        unmatched, absent = self.unmatched, self.absent
         found = Sorted([], [], [], [])
+        ids, sightings = found.ids, found.sightings
         changed: list[tuple[int, bytes]] = []
         observed: ObservedDevice
         for position, observed in enumerate(page.items):
@@ -75,18 +89,14 @@ class Known:
             if source_id in seen:
                 continue
             seen.add(source_id)
-            found.ids.append(source_id)
+            ids.append(source_id)
             mark = digest(observed)
-            before = records.get(source_id)
-            if before is None:
-                changed.append((position, mark))
-                continue
-            if before[2] is not None:
+            if source_id in absent:
                 found.returned.append(source_id)
-            if before[0] != mark or before[1] is None:
+            if digests.get(source_id) != mark or source_id in unmatched:
                 changed.append((position, mark))
             elif last_seen.get(source_id) != observed.last_seen_at:
-                found.sightings.append(sighting_of(self.source, observed))
+                sightings.append(sighting_of(self.source, observed))
         if changed:
             found.fresh.extend(self._claims(page, changed))
         return found
@@ -104,12 +114,22 @@ class Known:
 
     def standing(self, claim: Claim) -> str:
         """``new``, ``changed``, or ``unmatched`` for one that is as it was but belongs to no device."""
-        before = self.records.get(claim.observed.source_id)
+        before = self.digests.get(claim.observed.source_id)
         if before is None:
             return "new"
-        return "changed" if before[0] != claim.digest else "unmatched"
+        return "changed" if before != claim.digest else "unmatched"
+
+    def settled(self, claim: Claim, device_id: DeviceId | None) -> None:
+        """Note what became of a claim."""
+        source_id = claim.observed.source_id
+        self.digests[source_id] = claim.digest
+        self.absent.discard(source_id)
+        if device_id is None:
+            self.unmatched.add(source_id)
+        else:
+            self.unmatched.discard(source_id)
 
     def missing(self) -> list[str]:
         """Records that are known, not yet absent, and were not seen by the run."""
-        seen = self.seen
-        return [i for i, (_, _, absent) in self.records.items() if absent is None and i not in seen]
+        seen, absent = self.seen, self.absent
+        return [i for i in self.digests if i not in seen and i not in absent]

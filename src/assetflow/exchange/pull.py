@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
@@ -29,6 +29,7 @@ from assetflow.model import (
     BatchId,
     F,
     ItemOutcome,
+    Observation,
     ObservedKind,
     Query,
     Run,
@@ -46,7 +47,7 @@ from assetflow.store.ports import Durability
 if TYPE_CHECKING:
     from assetflow.connectors.spec import Connector, ShardPlan
     from assetflow.errors import ChangeGuardTripped, ExchangeError, IncompleteListing
-    from assetflow.model import DistrictId, PullPolicy
+    from assetflow.model import DeviceId, DistrictId, PullPolicy
     from assetflow.store.ports import Store, Transaction
     from assetflow.wire import Problem
     from assetflow.workflows.acting import Act
@@ -288,13 +289,16 @@ class _Pull:
     def _settle(self, tx: Transaction, act: Act, claims: list[Claim]) -> None:
         if self.claims is None:
             self.claims = Claims.load(
-                tx, source=self.source, run_id=self.run.id, sites=act.policy.sites
+                tx,
+                source=self.source,
+                run_id=self.run.id,
+                sites=act.policy.sites,
+                whole=not self.run.known_before,
             )
         self.claims.settle(tx, act, claims, self.tally)
         links = self.claims.index.links
         for claim in claims:
-            source_id = claim.observed.source_id
-            self.known.records[source_id] = (claim.digest, links.get(source_id), None)
+            self.known.settled(claim, links.get(claim.observed.source_id))
 
     def guard(self, limits: PullPolicy, *, change_percent: int, new_percent: int) -> None:
         """Stop before anything that waited is applied, when it is too much.
@@ -403,17 +407,19 @@ class _Pull:
         with self._transaction() as (tx, _act):
             mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
             waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
-            tx.upsert([self._refused(source_id, error) for source_id in waiting])
+            held = Query(kind=Observation, where=F.source == self.source)
+            pairs: Any = tx.values(held, ("source_id", "device_id")) if waiting else ()
+            devices = dict(pairs)
+            tx.upsert([self._refused(i, devices.get(i), error) for i in waiting])
             tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
         self._close(RunStatus.STOPPED, error)
         raise error
 
-    def _refused(self, source_id: str, error: ExchangeError) -> RunItem:
-        before = self.known.records.get(source_id)
+    def _refused(self, source_id: str, device_id: DeviceId | None, error: ExchangeError) -> RunItem:
         return RunItem(
             run_id=self.run.id,
             source_id=source_id,
-            device_id=before[1] if before else None,
+            device_id=device_id,
             outcome=ItemOutcome.REFUSED,
             reason=error.code,
         )
