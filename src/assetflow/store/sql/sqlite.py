@@ -129,8 +129,12 @@ class SqliteEngine(Engine):
             check_same_thread=False,
             cached_statements=_STATEMENTS,
         )
-        for pragma in _SETUP:
-            connection.execute(pragma)
+        try:
+            for pragma in _SETUP:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     # --- transactions ---
