@@ -227,7 +227,8 @@ def _make(folder: Path, base: str, requirements: Path, version: tuple[int, ...])
         venv.EnvBuilder(with_pip=True, symlinks=not WINDOWS).create(folder)
     else:
         subprocess.run([base, "-m", "venv", str(folder)], check=True, env=clean_env())
-    _pip(folder, ["--require-hashes", "-r", str(requirements)], count=count)
+    # A lock file is complete, so nothing is left to resolve; older pips trip over it in that.
+    _pip(folder, ["--no-deps", "--require-hashes", "-r", str(requirements)], count=count)
 
 
 def _pip(folder: Path, args: list[str], *, count: int) -> None:
@@ -451,7 +452,7 @@ def lock(args: argparse.Namespace) -> int:
         "--no-header",
         "--no-annotate",
     ]
-    uv += ["--no-emit-index-url"]
+    uv += ["--no-emit-index-url", "--no-strip-extras"]
     LOCKS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         # One resolution of everything first, so that the files agree with one another.
@@ -466,8 +467,11 @@ def lock(args: argparse.Namespace) -> int:
             out = Path(scratch) / (name + ".txt")
             command = [*uv, "--generate-hashes", "--group", group, "--resolution", resolution]
             command += [part for extra in extras for part in ("--extra", extra)]
-            if resolution == "highest":
-                command += ["-c", str(shared)]
+            pins = shared
+            if resolution != "highest":  # what is named itself goes down, the rest stays
+                pins = Path(scratch) / "rest.txt"
+                pins.write_text(_without(shared, _direct(name)), encoding="utf-8")
+            command += ["-c", str(pins)]
             if run([*command, "-o", str(out)]):
                 raise Failed(f"locks/{name}.txt could not be resolved")
             text = out.read_text(encoding="utf-8")
@@ -483,6 +487,21 @@ def lock(args: argparse.Namespace) -> int:
 
 def _extras() -> list[str]:
     return sorted({extra for extras, _, _ in LOCK_FILES.values() for extra in extras})
+
+
+def _direct(name: str) -> set[str]:
+    """The packages that a lock file's inputs name themselves."""
+    wanted = [str(part) for part in _flat(_lock_told(name))]
+    return {re.split(r"[^A-Za-z0-9._-]", text)[0].lower() for text in wanted}
+
+
+def _flat(told: object) -> list[object]:
+    return [leaf for part in told for leaf in _flat(part)] if isinstance(told, list) else [told]
+
+
+def _without(pins: Path, names: set[str]) -> str:
+    lines = pins.read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if re.split(r"[\[=]", line)[0] not in names)
 
 
 def _present_pins() -> str:
@@ -505,19 +524,22 @@ def _written_inputs(name: str) -> str:
 
 def lock_inputs(name: str) -> str:
     """A digest of what a lock file was resolved from."""
+    return hashlib.sha256(json.dumps(_lock_told(name)).encode()).hexdigest()[:16]
+
+
+def _lock_told(name: str) -> list[object]:
     import tomllib  # noqa: PLC0415  # not there before 3.11, where this file must still load
 
     with (ROOT / "pyproject.toml").open("rb") as handle:
         told = tomllib.load(handle)
     extras, group, resolution = LOCK_FILES[name]
-    wanted = [
+    return [
         told["project"]["requires-python"],
         told["project"]["dependencies"],
         [told["project"]["optional-dependencies"][extra] for extra in extras],
         _group(told["dependency-groups"], group),
         resolution,
     ]
-    return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
 
 
 def _group(groups: dict[str, list[object]], name: str) -> list[str]:
