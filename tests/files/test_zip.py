@@ -194,6 +194,16 @@ def test_a_size_that_was_declared_too_small_is_damage_not_a_surprise():
         stream.read()
 
 
+def test_a_local_name_that_is_no_text_is_damage():
+    data = bytearray(pack([("usérs.csv", "a")]))
+    at = data.find("usérs.csv".encode())
+    data[at + 2] = 0xFF
+    with open_archive(bytes(data)) as archive:
+        (name,) = archive.names
+        with pytest.raises(FileRefused, match="damaged"):
+            archive.find(name).open()
+
+
 def test_a_refused_archive_closes_its_file(tmp_path):
     path = tmp_path / "bad.zip"
     path.write_bytes(pack([("../x", "a")]))

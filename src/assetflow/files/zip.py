@@ -106,7 +106,7 @@ class _Entry:
     def open(self) -> BinaryIO:
         try:
             raw = _EntryReader(self.archive.open(self.info), self.name)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error, OSError):
+        except (zipfile.BadZipFile, RuntimeError, ValueError, struct.error, EOFError, OSError):
             raise FileRefused(f"{self.name} in the archive is damaged") from None
         return cast("BinaryIO", io.BufferedReader(raw))
 
@@ -125,7 +125,7 @@ class _EntryReader(io.RawIOBase):
         try:
             # Gives at most the size that the directory declares, and then compares the checksum.
             chunk = self._stream.read(len(buffer))
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError):
             raise FileRefused(f"{self._name} in the archive is damaged") from None
         buffer[: len(chunk)] = chunk
         return len(chunk)
