@@ -56,6 +56,8 @@ class FieldSpec:
     """How its cells are read."""
     headings: frozenset[str] = field(default=frozenset(), repr=False)
     """The headings by which it is known, folded."""
+    known_as: tuple[str, ...] = field(default=(), repr=False)
+    """The same as people write them."""
     words: Words = field(factory=lambda: MappingProxyType({}), repr=False)
     """Words of its cells to the fields that each sets."""
     personal: bool = False
@@ -69,8 +71,9 @@ class FieldSpec:
 
 
 def _spec(name: str, kind: CellKind, label: str, headings: str = "", **more: Any) -> FieldSpec:
-    known = {header_key(h) for h in headings.split(",") if h.strip()} | {header_key(name)}
-    return FieldSpec(name=name, kind=kind, label=label, headings=frozenset(known), **more)
+    shown = tuple(h.strip() for h in headings.split(",") if h.strip())
+    known = frozenset(map(header_key, (name, *shown)))
+    return FieldSpec(name=name, kind=kind, label=label, headings=known, known_as=shown, **more)
 
 
 def _words(*rows: tuple[str, Mapping[str, Any]]) -> Words:

@@ -450,5 +450,8 @@ def _count_dict(add: int, change: int, same: int, out: int) -> Mapping[str, int]
 def _notice_lines(notices: tuple[Notice, ...]) -> Iterator[str]:
     for notice in notices:
         where = f"{notice.column}: " if notice.column else ""
-        lines = f" (line {', '.join(map(str, notice.lines))}{', ...' if notice.count > len(notice.lines) else ''})"
+        told = ", ".join(map(str, notice.lines)) + (
+            ", ..." if notice.count > len(notice.lines) else ""
+        )
+        lines = f" (line{'s' if notice.count > 1 else ''} {told})"
         yield f"  note: {where}{notice.message}{lines if notice.lines else ''}"

@@ -24,6 +24,7 @@ from assetflow.model.ids import ModelId
 from assetflow.rules.derived import fold_name, with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, next_version, with_changes
+from assetflow.workflows.given import word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -182,7 +183,7 @@ def declare_field(
     tx: Transaction,
     act: Act,
     name: str,
-    holds: CustomType,
+    holds: CustomType | str,
     *,
     label: str | None = None,
     choices: tuple[str, ...] = (),
@@ -192,8 +193,9 @@ def declare_field(
     Raises:
         InvalidValue: as [`field_entry`][assetflow.workflows.models.field_entry].
     """
+    kind = word(CustomType, holds, "what a custom field holds") or CustomType.TEXT
     before = tx.get(CustomField, name)
-    after = CustomField(name=name, type=holds, label=label, choices=choices)
+    after = CustomField(name=name, type=kind, label=label, choices=choices)
     entry = field_entry(act, after, before=before)
     if entry is None:
         return before or after
