@@ -7,7 +7,9 @@ into its row. CPU time, since both write the same pages.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +24,6 @@ from benchmarks.measure import Compared, Line, Target, compare, micros
 from benchmarks.world import LINCOLN
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from assetflow.model import Record
     from assetflow.store.sql import SqlStore
     from benchmarks.world import World
@@ -52,6 +52,7 @@ class Inserts:
 
     def __init__(self, world: World, count: int) -> None:
         self._world = world
+        self._closing: list[Any] = []
         with world.open(world.large) as district, district.store.read(LINCOLN) as tx:
             self.observations = list(islice(tx.find(Query(kind=Observation)), count))
             self.devices = list(islice(tx.find(Query(kind=Device)), count // 3))
@@ -81,26 +82,27 @@ class Inserts:
             for device, link in zip(self.devices, self.links, strict=True)
         ]
 
-    def fresh(self, name: str) -> Path:
-        """A file with the models and nothing else."""
-        path = self._world.copy(self._world.empty, name)
-        store = self._world.store(path)
+    def close(self) -> None:
+        """Let go of the file that was written last."""
+        while self._closing:
+            self._closing.pop().close()
+
+    def _opened(self, name: str) -> SqlStore:
+        """A fresh file with the models and nothing else, opened; the one before is closed."""
+        self.close()
+        store = self._world.store(self._world.copy(self._world.empty, name))
+        self._closing.append(store)
         with store.write(LINCOLN) as tx:
             tx.record(self._models)
-        store.close()
-        return path
+        return store
 
     def ours(
         self, write: Callable[[Any, Sequence[Any]], object], items: Sequence[Any]
     ) -> Callable[[int], Callable[[], None]]:
         """Through the store's port, batch by batch."""
-        opened: list[SqlStore] = []
 
         def ready(_number: int) -> Callable[[], None]:
-            while opened:
-                opened.pop().close()
-            store = self._world.store(self.fresh("ours.db"))
-            opened.append(store)
+            store = self._opened("ours.db")
 
             def run() -> None:
                 for batch in _batches(items):
@@ -115,18 +117,12 @@ class Inserts:
         """Through the driver alone, batch by batch."""
         width = {table: ", ".join("?" * len(found[0])) for table, found in rows.items()}
         statements = {t: f"INSERT INTO {t} VALUES ({width[t]})" for t in rows}
-        opened: list[Any] = []
 
         def ready(_number: int) -> Callable[[], None]:
-            while opened:
-                opened.pop().close()
-            path = self.fresh("raw.db")
-            store = self._world.store(path)
-            driver = store.library.engine.new_connection()
-            store.close()
+            driver = self._opened("raw.db").library.engine.new_connection()
+            self._closing.append(driver)
             for pragma in _BULK:
                 driver.execute(f"PRAGMA {pragma}")
-            opened.append(driver)
             batches = list(zip(*[list(_batches(found)) for found in rows.values()], strict=True))
 
             def run() -> None:
@@ -163,20 +159,16 @@ def rows(world: World) -> Iterator[Line]:
     register(0)()
     written = _written(world, len(entries))
     found = compare(register, inserts.raw(written), rounds=rounds)
+    inserts.close()
     yield _line("register devices, events", found, len(entries), None)
 
 
 def _written(world: World, count: int) -> Rows:
     """The rows that registering wrote, the journal's included."""
     tables = ("af_device", "af_device_link", "af_event")
-    driver = world.store(world.folder / "ours.db").library.engine.new_connection()
-    try:
-        return {
-            t: driver.execute(f"SELECT * FROM {t} ORDER BY rowid").fetchall()[-count:]
-            for t in tables
-        }
-    finally:
-        driver.close()
+    with closing(sqlite3.connect(world.folder / "ours.db")) as driver:
+        every = {t: driver.execute(f"SELECT * FROM {t} ORDER BY rowid").fetchall() for t in tables}
+    return {table: found[-count:] for table, found in every.items()}
 
 
 def _line(name: str, found: Compared, count: int, target: Target | None) -> Line:

@@ -139,7 +139,7 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
 def rows(world: World) -> Iterator[Line]:
     """One line for each other decoder."""
     decoders = Decoders(min(_PAGES * 300, world.scale.fleet))
-    rounds = world.scale.rounds * 4 + 1
+    rounds = world.scale.rounds * 4
     peers: list[tuple[str, Callable[[], Decode], Target | None]] = [
         ("msgspec's typed decode", decoders.msgspec, Target(1.5)),
         ("pydantic", decoders.pydantic, Target(3, at_least=True)),

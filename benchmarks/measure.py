@@ -96,12 +96,9 @@ def timed(run: Callable[[], object], clock: Clock = time.process_time) -> float:
     """
     gc.collect()
     gc.freeze()
-    try:
-        begun = clock()
-        run()
-        return clock() - begun
-    finally:
-        gc.unfreeze()
+    begun = clock()
+    run()
+    return clock() - begun
 
 
 def once(run: Callable[[], object]) -> Ready:
@@ -119,12 +116,15 @@ def compare(
 ) -> Compared:
     """Time both in turn. Who begins alternates; the first *warm* pairs are not counted."""
     times: tuple[list[float], list[float]] = ([], [])
-    for number in range(warm + rounds):
-        pair = [(0, subject), (1, peer)]
-        for side, ready in pair if number % 2 else pair[::-1]:
-            took = timed(ready(number), clock)
-            if number >= warm:
-                times[side].append(took)
+    pair = [(0, subject), (1, peer)]
+    try:
+        for number in range(warm + rounds):
+            for side, ready in pair if number % 2 else pair[::-1]:
+                took = timed(ready(number), clock)
+                if number >= warm:
+                    times[side].append(took)
+    finally:
+        gc.unfreeze()
     return Compared(*times)
 
 

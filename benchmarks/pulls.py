@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from assetflow.exchange.report import PullReport
     from benchmarks.world import World
 
-__all__ = ["changed_rows", "unchanged_rows"]
+__all__ = ["Upserts", "changed_rows", "decode_and_digest", "unchanged_rows"]
 
 _BATCH = 3_000
 
@@ -58,7 +58,7 @@ class Untouched:
             raise AssertionError("the pull touched the journal or a device row")
 
 
-def _limit(pages: Pages, devices: int) -> Callable[[], None]:
+def decode_and_digest(pages: Pages, devices: int) -> Callable[[], None]:
     connector = PagesConnector(pages, devices)
 
     def run() -> None:
@@ -86,13 +86,13 @@ def unchanged_rows(world: World) -> Iterator[Line]:
 
             def run() -> None:
                 report = district.pull(connector, workers=1)
-                _checked(report, seen=count, unchanged=count, problems=0)
+                _checked(report, seen=count, created=0, linked=0, changed=0, problems=0)
 
             return run
 
         found = compare(
             lambda _: pull(world.pages),
-            lambda _: _limit(world.pages, count),
+            lambda _: decode_and_digest(world.pages, count),
             rounds=world.scale.rounds,
         )
         yield _line("pull, unchanged", found, count, Target(1.4))
@@ -106,7 +106,7 @@ def unchanged_rows(world: World) -> Iterator[Line]:
 
         found = compare(
             lambda number: pull(moved(number)),
-            lambda number: _limit(moved(number), count),
+            lambda number: decode_and_digest(moved(number), count),
             rounds=world.scale.rounds,
         )
         yield _line("pull, telemetry moved", found, count, Target(1.6))
@@ -151,7 +151,7 @@ def changed_rows(world: World) -> Iterator[Line]:
 
             return run
 
-        peer = _Upserts(world)
+        peer = Upserts(world)
         peer.run(PagesConnector(world.pages, count, decoded=True))
 
         def upsert(number: int) -> Callable[[], None]:
@@ -169,7 +169,7 @@ def changed_rows(world: World) -> Iterator[Line]:
     )
 
 
-class _Upserts:
+class Upserts:
     """The plain way: every record is sent to the database, which keeps what is different.
 
     The same table with the same indexes and pragmas, the same batches, the driver itself. It keeps

@@ -96,6 +96,8 @@ class World:
 
     def copy(self, path: Path, name: str) -> Path:
         """A copy of a district's file that no connection has open."""
+        for rest in ("-wal", "-shm"):  # of an earlier copy: they are no part of this one
+            (self.folder / f"{name}{rest}").unlink(missing_ok=True)
         return Path(shutil.copyfile(path, self.folder / name))
 
     def open(self, path: Path) -> District:

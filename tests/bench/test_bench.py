@@ -1,0 +1,111 @@
+"""Each row of the benchmarks can run; how fast it runs is no test."""
+
+import json
+
+import pytest
+from benchmarks import __main__ as command
+from benchmarks.measure import Compared, Line, Target, compare, micros
+from benchmarks.rows import ROWS
+from benchmarks.source import PagesConnector, changed, first_pages, seen_again
+from benchmarks.world import TINY, World
+
+
+@pytest.fixture(scope="module")
+def world():
+    with World(TINY) as made:
+        yield made
+
+
+# Servers in processes of their own take seconds to start.
+STARTS_A_SERVER = ("client", "shards")
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in STARTS_A_SERVER])
+def test_a_row_runs_and_says_what_it_compared(world, name):
+    lines = list(ROWS[name](world))
+    assert lines
+    for line in lines:
+        assert line.name
+        assert line.peer
+        assert line.skipped or (line.ratio is not None and line.ratio > 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STARTS_A_SERVER)
+def test_a_row_over_http_runs(world, name):
+    [line] = ROWS[name](world)
+    assert line.skipped or line.ratio > 0
+
+
+def test_a_short_row_is_no_failure_and_a_broken_one_is(monkeypatch, tmp_path, capsys):
+    def short(_world):
+        yield Line("slow", "9 us", "peer 1 us", 9.0, Target(1.5))
+
+    def broken(_world):
+        raise ZeroDivisionError
+        yield
+
+    monkeypatch.setattr(command, "ROWS", {"slow": short, "broken": broken})
+    out = tmp_path / "lines.json"
+    assert command.measure(["slow"], TINY, out=out) == 0
+    assert "short" in capsys.readouterr().out
+    assert [line["state"] for line in json.loads(out.read_text())["lines"]] == ["short"]
+    assert command.measure(["slow", "broken"], TINY) == 1
+    assert "broken: could not run" in capsys.readouterr().out
+
+
+def test_an_unknown_row_is_told(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["--rows", "decode,nothing"])
+    assert "no such row: nothing" in capsys.readouterr().err
+
+
+def test_a_target_is_a_cost_at_most_or_a_gain_at_least():
+    assert Line("a", "", "", 1.4, Target(1.4)).state == "ok"
+    assert Line("a", "", "", 1.5, Target(1.4)).state == "short"
+    assert Line("a", "", "", 15, Target(15, at_least=True)).state == "ok"
+    assert Line("a", "", "", 14, Target(15, at_least=True)).state == "short"
+    assert Line("a", "", "", 14).state == "reported"
+    assert Line("a", "", "b is not installed", skipped=True).state == "skipped"
+
+
+def test_the_ratio_is_the_median_over_pairs():
+    found = Compared(subject=[1, 4, 9], peer=[1, 2, 3])
+    assert (found.cost, found.faster) == (2, 0.5)
+
+
+def test_pairs_are_timed_in_turn_after_a_warm_up():
+    seen = []
+    clock = iter(range(100))
+    compare(
+        lambda number: lambda: seen.append(("subject", number)),
+        lambda number: lambda: seen.append(("peer", number)),
+        rounds=2,
+        clock=lambda: next(clock),
+    )
+    assert sorted(seen[:2]) == [("peer", 0), ("subject", 0)]
+    assert seen[2:] == [("subject", 1), ("peer", 1), ("peer", 2), ("subject", 2)]
+
+
+def test_times_have_the_digits_that_mean_something():
+    assert [micros(s) for s in (3.14159e-6, 123.4e-6, 0.234)] == ["3.14 us", "123 us", "234 ms"]
+
+
+def test_the_fleet_changes_as_it_is_told_to():
+    pages = first_pages(300, page_size=100)
+
+    def devices(bodies):
+        return [d for p in PagesConnector(bodies, 300).decode() for d in p.items]
+
+    before, later, moved = (
+        devices(pages),
+        devices(seen_again(pages, 2027)),
+        devices(changed(pages, 1)),
+    )
+    again = devices(changed(changed(pages, 1), 2))
+    assert len(before) == 300
+    contacts = [(a.last_seen_at, b.last_seen_at) for a, b in zip(before, later, strict=True)]
+    assert all(a is None or (a[:4], b[:4]) == ("2026", "2027") for a, b in contacts)
+    places = [(a.location, b.location) for a, b in zip(before, moved, strict=True)]
+    assert [n for n, (a, b) in enumerate(places) if a != b] == [0, 100, 200]
+    assert again[0].location == moved[0].location.replace("Cart 1", "Cart 2")
