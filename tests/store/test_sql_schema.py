@@ -16,7 +16,14 @@ from assetflow.model import FIGURES, Device, F, Order, Query, Sighting
 from assetflow.store.checks import checked_aggregate, checked_query
 from assetflow.store.schema import JOURNAL, KINDS
 from assetflow.store.sql.dialects import upsert_for
-from assetflow.store.sql.filters import Figures, aggregate_plan, make_select, query_plan
+from assetflow.store.sql.filters import (
+    EVERYTHING,
+    HOW_MANY,
+    Figures,
+    aggregate_plan,
+    make_select,
+    query_plan,
+)
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.tables import DISTRICT, EVENT, EVENT_HEAD, METADATA, PREFIX, TABLES
 
@@ -184,8 +191,8 @@ def test_queries_and_figures_compile(engine):
     ]
     for asked in queries:
         kind, query = checked_query(asked)
-        for columns in (kind.columns, None):
-            plan, values = query_plan(query, columns)
+        for chosen in (EVERYTHING, HOW_MANY, kind.key):
+            plan, values = query_plan(query, chosen)
             made = make_select(plan, kind, engine)
             bound = made.bind(["lincoln", *values])
             assert len(bound) >= 1 + len(values)

@@ -7,12 +7,13 @@ else: the tables, the statements, the filters and the transactions are the same 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from assetflow.store.ports import StoreFeature
+from assetflow.store.sql.forks import keep_for_ever
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from assetflow.store.schema import Kind
 
 __all__ = ["Engine", "upsert_for"]
+
+T = TypeVar("T")
 
 
 class Engine(ABC):
@@ -59,8 +62,24 @@ class Engine(ABC):
     # --- transactions ---
 
     def connect(self) -> PoolProxiedConnection:
-        """A connection from the pool; its ``close`` gives it back."""
+        """A connection from the pool; `release` gives it back."""
         return self.sa_engine.raw_connection()
+
+    def release(self, connection: PoolProxiedConnection) -> None:
+        """Give a connection back that is in no transaction."""
+        connection.close()
+
+    def give_up(self, connection: PoolProxiedConnection) -> None:
+        """Roll back what a connection is in, and give it back."""
+        try:
+            # The engine may have rolled back already, when the disk was full for one; to the
+            # driver that makes no difference.
+            connection.rollback()
+        except self.errors:
+            connection.invalidate()
+            connection.close()
+        else:
+            self.release(connection)
 
     @abstractmethod
     def begin_read(self, connection: PoolProxiedConnection) -> None:
@@ -85,6 +104,9 @@ class Engine(ABC):
             durability: What its commit waits for.
             wait: For how many seconds to wait for a lock.
         """
+
+    locks_rows: ClassVar[bool] = True
+    """Whether writers meet at rows; if not, one has the whole database."""
 
     @abstractmethod
     def lock_rows(self, cursor: Any, targets: Sequence[tuple[Kind, tuple[Any, ...]]]) -> None:
@@ -131,6 +153,18 @@ class Engine(ABC):
     def fault(self, problem: BaseException, kind: str | None = None) -> AssetflowError:
         """What a driver's error means, by its code. Never its words: they may hold a value."""
 
+    def guarded(self, call: Callable[[], T]) -> T:
+        """Call the driver; its errors become ours.
+
+        They are raised outside of the handler, so that the driver's own, whose words may hold a
+        value, hangs on none of them as cause or context.
+        """
+        try:
+            return call()
+        except self.errors as raised:
+            problem = self.fault(raised)
+        raise problem
+
     # --- the file or the server ---
 
     migrates_at_open: ClassVar[bool] = False
@@ -154,6 +188,11 @@ class Engine(ABC):
     def backup(self, revision: str, at: datetime) -> str | None:  # noqa: ARG002  # for subclasses
         """Copy what is there before it is migrated; ``None`` where its people do that."""
         return None
+
+    def forked(self) -> None:
+        """Begin with a new pool in a forked child."""
+        keep_for_ever(self.sa_engine.pool)
+        self.sa_engine.dispose(close=False)
 
     @abstractmethod
     def close(self) -> None:

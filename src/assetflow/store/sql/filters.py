@@ -8,7 +8,7 @@ unknown values needs no translation: SQL's logic over ``NULL`` is the one that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
@@ -31,14 +31,25 @@ from assetflow.store.sql.tables import DISTRICT, TABLES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from assetflow.codec import Column
     from assetflow.store.schema import Kind
     from assetflow.store.sql.dialects import Engine
 
-__all__ = ["Figures", "aggregate_plan", "filter_plan", "make_select", "query_plan"]
+__all__ = [
+    "EVERYTHING",
+    "HOW_MANY",
+    "Figures",
+    "aggregate_plan",
+    "filter_plan",
+    "make_select",
+    "query_plan",
+]
 
 Plan = tuple[Any, ...]
 Row = tuple[Any, ...]
+Chosen = tuple[str, ...] | Literal["everything", "how many"]
+EVERYTHING: Literal["everything"] = "everything"
+HOW_MANY: Literal["how many"] = "how many"
+
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -113,12 +124,12 @@ def _prefix_plan(name: str, prefix: str, values: list[Any]) -> Plan:
     return ("from to", name)
 
 
-def query_plan(query: Query[Any], columns: Sequence[Column] | None) -> tuple[Plan, list[Any]]:
+def query_plan(query: Query[Any], chosen: Chosen) -> tuple[Plan, list[Any]]:
     """The plan of a checked query, and what its binds take after the district.
 
     Args:
         query: The query, as `assetflow.store.checks` gave it.
-        columns: The columns to read; ``None`` counts records.
+        chosen: What to read: names of columns, `EVERYTHING`, or `HOW_MANY` records there are.
     """
     values: list[Any] = []
     where = None if query.where is None else filter_plan(query.where, values)
@@ -126,15 +137,10 @@ def query_plan(query: Query[Any], columns: Sequence[Column] | None) -> tuple[Pla
         values += query.after
     if query.limit is not None:
         values.append(query.limit)
-    order = tuple((o.name, o.descending) for o in query.order) if columns is not None else ()
-    plan = (
-        None if columns is None else tuple(c.name for c in columns),
-        where,
-        order,
-        query.after is not None,
-        query.limit is not None,
-    )
-    return plan, values
+    order: Plan = ()
+    if query.order and chosen is not HOW_MANY:
+        order = tuple([(o.name, o.descending) for o in query.order])
+    return (chosen, where, order, query.after is not None, query.limit is not None), values
 
 
 def aggregate_plan(aggregate: Aggregate[Any]) -> tuple[Plan, list[Any]]:
@@ -241,11 +247,12 @@ class _Writer:
 
 def make_select(plan: Plan, kind: Kind, engine: Engine) -> Prepared:
     """The statement of a query's plan."""
-    columns, where, order, has_after, has_limit = plan
+    chosen, where, order, has_after, has_limit = plan
     writer = _Writer(kind, engine)
-    counted = columns is None
-    chosen = [_ONE] if counted else [writer.column(c) for c in columns]
-    statement = sa.select(*chosen).select_from(writer.table).where(writer.here())
+    counted = chosen is HOW_MANY
+    names = [c.name for c in kind.columns] if chosen is EVERYTHING else () if counted else chosen
+    columns = [_ONE] if counted else [writer.column(name) for name in names]
+    statement = sa.select(*columns).select_from(writer.table).where(writer.here())
     if where is not None:
         statement = statement.where(writer.filter(where))
     if has_after:

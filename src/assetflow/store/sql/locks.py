@@ -11,14 +11,9 @@ import os
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from assetflow.errors import StoreLocked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["FairLock", "lock_for"]
 
@@ -78,25 +73,43 @@ class FairLock:
             else:
                 self._owner = None
 
-    @contextmanager
-    def held(self, timeout: float) -> Iterator[float]:
-        """Hold it for a block; gives the seconds that are left of the wait.
+    def held(self, timeout: float) -> Held:
+        """Hold it for a block, which gets the seconds that are left of the wait."""
+        return Held(self, timeout)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: whoever held it there does not live here."""
+        self._start()
+
+
+class Held:
+    """A block that holds a lock.
+
+    Args:
+        lock: The lock.
+        timeout: Seconds to wait.
+    """
+
+    __slots__ = ("_lock", "_timeout")
+
+    def __init__(self, lock: FairLock, timeout: float) -> None:
+        self._lock = lock
+        self._timeout = timeout
+
+    def __enter__(self) -> float:
+        """The seconds that are left of the wait.
 
         Raises:
             StoreLocked: not had in time.
         """
         began = time.monotonic()
-        if not self.acquire(timeout):
+        if not self._lock.acquire(self._timeout):
             msg = "another thread holds the write lock"
-            raise StoreLocked(msg, waited_ms=int(timeout * 1000))
-        try:
-            yield max(timeout - (time.monotonic() - began), 0.0)
-        finally:
-            self.release()
+            raise StoreLocked(msg, waited_ms=int(self._timeout * 1000))
+        return max(self._timeout - (time.monotonic() - began), 0.0)
 
-    def after_fork(self) -> None:
-        """Begin anew in a forked child: whoever held it there does not live here."""
-        self._start()
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 # One lock for each file, however many stores of this process have it open. Not a setting and

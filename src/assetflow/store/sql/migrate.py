@@ -82,28 +82,21 @@ def upgrade(engine: Engine) -> str | None:
 
 def revision(engine: Engine) -> tuple[Found, str | None]:
     """What a database holds, and its revision. Changes nothing."""
-    problem = None
-    try:
+
+    def look() -> tuple[Found, str | None]:
         with engine.sa_engine.connect() as connection:
             return _look(engine, connection)
-    except engine.errors as raised:
-        problem = engine.fault(raised)
-    raise problem
+
+    return engine.guarded(look)
 
 
 def _bring(engine: Engine, allowed: set[Found]) -> str | None:
-    problem = None
-    try:
-        with engine.sa_engine.connect() as connection:
-            found, here = _look(engine, connection)
-        _refuse(found, here, engine)
-        if found is not Found.CURRENT and (engine.read_only or found not in allowed):
-            raise SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
-        engine.settle_in()
-        return None if found is Found.CURRENT else _migrate(engine)
-    except engine.errors as raised:
-        problem = engine.fault(raised)
-    raise problem
+    found, here = revision(engine)
+    _refuse(found, here, engine)
+    if found is not Found.CURRENT and (engine.read_only or found not in allowed):
+        raise SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
+    engine.guarded(engine.settle_in)
+    return None if found is Found.CURRENT else engine.guarded(lambda: _migrate(engine))
 
 
 def _look(engine: Engine, connection: sa.Connection) -> tuple[Found, str | None]:

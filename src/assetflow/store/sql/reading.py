@@ -10,7 +10,14 @@ from assetflow.store.checks import checked_aggregate, checked_columns, checked_k
 from assetflow.store.journal import BEGINNING
 from assetflow.store.ports import Head, StoredEvent
 from assetflow.store.schema import Kind, kind_of
-from assetflow.store.sql.filters import Figures, aggregate_plan, make_select, query_plan
+from assetflow.store.sql.filters import (
+    EVERYTHING,
+    HOW_MANY,
+    Figures,
+    aggregate_plan,
+    make_select,
+    query_plan,
+)
 from assetflow.store.sql.forks import generation, keep_for_ever
 from assetflow.store.sql.rows import Rows
 from assetflow.store.sql.statements import LIST_SIZES
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
     from assetflow.model import Aggregate, DistrictId, Query, Record
     from assetflow.store.sql.dialects import Engine
+    from assetflow.store.sql.filters import Chosen
     from assetflow.store.sql.library import Library
     from assetflow.store.sql.statements import Prepared
 
@@ -71,11 +79,10 @@ class SqlRead:
     def get(self, kind: type[R], *key: Any) -> R | None:
         """The record with that key, or ``None``."""
         self.check()
-        found = kind_of(kind)
-        statements = self._library.of(found)
-        at = key if statements.plain_key(key) else checked_key(found, key)
+        statements = self._library.over(kind)
+        at = key if statements.plain_key(key) else checked_key(statements.kind, key)
         rows = self._rows(statements.get, (self._district, *at))
-        return found.codec.record(rows[0]) if rows else None
+        return statements.kind.codec.record(rows[0]) if rows else None
 
     def get_many(self, kind: type[R], keys: Sequence[Key]) -> dict[Key, R]:
         """The records with those keys; keys without a record are left out. Any number of keys."""
@@ -109,22 +116,23 @@ class SqlRead:
     def find(self, query: Query[R]) -> Iterator[R]:
         """The records that a query selects, in its order."""
         kind, checked = checked_query(query)
-        return map(kind.codec.record, self._select(kind, checked, kind.columns))
+        return map(kind.codec.record, self._select(kind, checked, EVERYTHING))
 
     def values(self, query: Query[Any], fields: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Only these fields of the records that a query selects, as plain values."""
         kind, checked = checked_query(query)
-        return self._select(kind, checked, checked_columns(kind, fields))
+        chosen = tuple([column.name for column in checked_columns(kind, fields)])
+        return self._select(kind, checked, chosen)
 
-    def _select(self, kind: Kind, query: Query[Any], columns: Sequence[Any]) -> Iterator[Row]:
-        plan, values = query_plan(query, columns)
+    def _select(self, kind: Kind, query: Query[Any], chosen: Chosen) -> Iterator[Row]:
+        plan, values = query_plan(query, chosen)
         return self._stream(self._planned(kind, plan, make_select), self._bound(values))
 
     def count(self, query: Query[Any]) -> int:
         """How many records a query selects; its limit and *after* count, its order does not."""
         self.check()
         kind, checked = checked_query(query)
-        plan, values = query_plan(checked, None)
+        plan, values = query_plan(checked, HOW_MANY)
         rows = self._rows(self._planned(kind, plan, make_select), self._bound(values))
         return int(rows[0][0])
 
@@ -224,15 +232,8 @@ class SqlRead:
     def abandon(self, why: str = _OVER) -> None:
         """Roll back and give the connection back. A second call does nothing."""
         connection = self._let_go(why)
-        if connection is None:
-            return
-        try:
-            # The engine may have rolled back already, when the disk was full for one; to the
-            # driver that makes no difference.
-            connection.rollback()
-        except self.errors:
-            connection.invalidate()
-        connection.close()
+        if connection is not None:
+            self._engine.give_up(connection)
 
     def _let_go(self, why: str) -> PoolProxiedConnection | None:
         """End what is being read, and take the connection out; ``None`` when there is none."""

@@ -63,6 +63,8 @@ class Rows:
             rest, self._rest = self._rest, []
             return rest
         fetched: list[Row] = self._tx.guarded(lambda: list(cursor.fetchmany(_BATCH)))
+        if len(fetched) < _BATCH:
+            self._release()
         return fetched
 
     def settle(self) -> None:

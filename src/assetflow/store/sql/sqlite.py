@@ -16,20 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from assetflow.errors import FeatureMissing, InvalidValue, StoreDamaged, StoreUnavailable
 from assetflow.store.ports import Durability, StoreFeature
 from assetflow.store.sql.dialects import Engine
 from assetflow.store.sql.faults import sqlite_fault
+from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.locks import FairLock, lock_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
-
-    from sqlalchemy.pool import PoolProxiedConnection
 
     from assetflow.errors import AssetflowError
     from assetflow.store.schema import Kind
@@ -75,6 +74,7 @@ class SqliteEngine(Engine):
         {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
     )
     migrates_at_open = True
+    locks_rows = False
     errors = (sqlite3.Error, sa.exc.SQLAlchemyError, OverflowError, UnicodeError)
 
     def __init__(self, url: sa.URL, *, lock_timeout: float) -> None:
@@ -92,7 +92,11 @@ class SqliteEngine(Engine):
         self.path = os.path.abspath(database)  # noqa: PTH100  # keeps `..` as the system reads it
         self.mode = str(mode)
         self.lock_timeout = lock_timeout
+        self._closed = False
         self._lock: FairLock | None = None
+        # Connections ready for the next transaction, the warmest last. The pool behind makes
+        # them, and takes them back when they fail; going through it costs more than a read.
+        self._ready: list[PoolProxiedConnection] = []
         self.sa_engine = sa.create_engine(
             "sqlite://",
             creator=self.new_connection,
@@ -138,6 +142,20 @@ class SqliteEngine(Engine):
         return connection
 
     # --- transactions ---
+
+    def connect(self) -> PoolProxiedConnection:
+        """One that is ready, or a new one."""
+        try:
+            return self._ready.pop()
+        except IndexError:
+            return self.sa_engine.raw_connection()
+
+    def release(self, connection: PoolProxiedConnection) -> None:
+        """Keep it ready."""
+        if self._closed or not isinstance(connection, PoolProxiedConnection):
+            connection.close()
+        else:
+            self._ready.append(connection)
 
     def begin_read(self, connection: PoolProxiedConnection) -> None:
         """Deferred: the state is fixed by the first read."""
@@ -296,8 +314,17 @@ class SqliteEngine(Engine):
         shutil.copymode(self.path, path)
         return path
 
+    def forked(self) -> None:
+        """What was ready belongs to the parent."""
+        keep_for_ever(self._ready)
+        self._ready = []
+        super().forked()
+
     def close(self) -> None:
         """The last connection of all processes brings the file up to date."""
+        self._closed = True
+        while self._ready:
+            self._ready.pop().close()
         self.sa_engine.dispose()
 
 

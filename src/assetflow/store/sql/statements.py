@@ -148,7 +148,10 @@ class KindStatements:
         """Whether a key is what nearly all are, plain ASCII text, and needs no closer look."""
         if not self._text_key or len(key) != len(self._key):
             return False
-        return all(type(part) is str and part.isascii() and "\0" not in part for part in key)
+        for part in key:
+            if type(part) is not str or not part.isascii() or "\0" in part:
+                return False
+        return True
 
     def _here(self) -> sa.ColumnElement[bool]:
         return self.table.c[DISTRICT] == sa.bindparam("in_district")

@@ -12,7 +12,6 @@ from assetflow.errors import ConfigError, StoreReadOnly, StoreUnavailable
 from assetflow.store.hooks import tell
 from assetflow.store.ports import Durability
 from assetflow.store.schema import check_district
-from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.migrate import prepare_schema
 from assetflow.store.sql.reading import SqlRead
@@ -22,8 +21,6 @@ from assetflow.store.sql.writing import SqlWrite
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
-
-    from sqlalchemy.pool import PoolProxiedConnection
 
     from assetflow.model import DistrictId
     from assetflow.store.ports import CommitHook, StoreFeature
@@ -98,22 +95,18 @@ class SqlStore:
     def districts(self) -> list[DistrictId]:
         """The districts that have a journal here, sorted."""
         self.check()
-        problem = None
-        rows: Any = ()
+        return self._engine.guarded(self._districts)
+
+    def _districts(self) -> list[DistrictId]:
+        connection = self._engine.connect()
         try:
-            connection = self._engine.connect()
-            try:
-                cursor = connection.cursor()
-                cursor.execute(self._library.journal.districts.sql)
-                rows = cursor.fetchall()
-                cursor.close()
-            finally:
-                connection.close()
-        except self._engine.errors as raised:
-            problem = self._engine.fault(raised)
-        if problem is not None:
-            raise problem
-        return sorted(row[0] for row in rows)
+            cursor = connection.cursor()
+            cursor.execute(self._library.journal.districts.sql)
+            found: list[Any] = [row[0] for row in cursor.fetchall()]
+            cursor.close()
+        finally:
+            self._engine.give_up(connection)
+        return sorted(found)
 
     def read(self, district: DistrictId) -> ReadScope:
         """Begin consistent reads."""
@@ -164,9 +157,8 @@ class SqlStore:
             tell(self._on_commit, district, head, tx.counts)
 
     def forked(self) -> None:
-        """Begin with a new pool in a forked child."""
-        keep_for_ever(self._engine.sa_engine.pool)
-        self._engine.sa_engine.dispose(close=False)
+        """Begin with connections of one's own in a forked child."""
+        self._engine.forked()
 
 
 def engine_for(url: str, *, lock_timeout: float) -> Engine:
@@ -202,14 +194,7 @@ class ReadScope:
 
     def __enter__(self) -> SqlRead:
         library = self._store.library
-        tx, problem = None, None
-        try:
-            tx = self._begin(library)
-        except library.engine.errors as raised:
-            problem = library.engine.fault(raised)
-        if tx is None:
-            raise problem or StoreUnavailable("no transaction")
-        self._tx = tx
+        self._tx = tx = library.engine.guarded(lambda: self._begin(library))
         return tx
 
     def _begin(self, library: Library) -> SqlRead:
@@ -218,7 +203,7 @@ class ReadScope:
             library.engine.begin_read(connection)
             tx = SqlRead(self._district, connection, library)
         except BaseException:
-            _give_back(connection, library.engine)
+            library.engine.give_up(connection)
             raise
         try:
             # The first read fixes what all others see, so it is made at once.
@@ -260,16 +245,11 @@ class WriteScope:
         engine = self._store.library.engine
         turn = engine.writing()
         wait = turn.__enter__()
-        tx, problem = None, None
         try:
-            tx = self._begin(engine, wait)
-        except engine.errors as raised:
-            problem = engine.fault(raised)
-        finally:
-            if tx is None:
-                turn.__exit__(None, None, None)
-        if tx is None:
-            raise problem or StoreUnavailable("no transaction")
+            tx = engine.guarded(lambda: self._begin(engine, wait))
+        except BaseException:
+            turn.__exit__(None, None, None)
+            raise
         self._tx, self._turn = tx, turn
         return tx
 
@@ -279,7 +259,7 @@ class WriteScope:
             engine.begin_write(connection, self._durability, wait)
             return SqlWrite(self._district, connection, self._store.library)
         except BaseException:
-            _give_back(connection, engine)
+            engine.give_up(connection)
             raise
 
     def __exit__(
@@ -299,15 +279,6 @@ class WriteScope:
             tx.abandon()
             turn.__exit__(None, None, None)
         self._store.told(self._district, tx, head)
-
-
-def _give_back(connection: PoolProxiedConnection, engine: Engine) -> None:
-    """Return a connection that may be in a transaction."""
-    try:
-        connection.rollback()
-    except engine.errors:
-        connection.invalidate()
-    connection.close()
 
 
 def _after_fork() -> None:

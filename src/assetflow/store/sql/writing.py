@@ -34,6 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _OUTBOX = KINDS["outbox"]
+_FEW = 100
 
 
 def _ending(
@@ -81,9 +82,13 @@ class SqlWrite(SqlRead):
     def lock(self, *targets: tuple[type[Record], Key]) -> None:
         """Keep these records from being changed by others until the end."""
         self.check()
-        found = {(kind_of(kind), checked_key(kind_of(kind), key)) for kind, key in targets}
-        ordered = sorted(found, key=lambda pair: (pair[0].name, pair[1]))
-        self.guarded(lambda: self._engine.lock_rows(self._cursor, ordered))
+        wanted = set()
+        for record, key in targets:
+            of = self._library.over(record)
+            wanted.add((of.kind.name, key if of.plain_key(key) else checked_key(of.kind, key)))
+        if self._engine.locks_rows:
+            ordered = [(KINDS[name], key) for name, key in sorted(wanted)]
+            self.guarded(lambda: self._engine.lock_rows(self._cursor, ordered))
 
     def head(self) -> Head:
         """The end of the journal, own events included."""
@@ -151,7 +156,7 @@ class SqlWrite(SqlRead):
             rows.end()
         connection.commit()  # type: ignore[union-attr]  # checked
         self._let_go("the transaction has ended")
-        connection.close()  # type: ignore[union-attr]  # checked
+        self._engine.release(connection)  # type: ignore[arg-type]  # checked
 
     def settle(self) -> None:
         """Fetch what is being read, so that a write does not show in it."""
@@ -161,14 +166,17 @@ class SqlWrite(SqlRead):
     # --- records ---
 
     def _stream_in(self, kind: Kind, statement: Prepared, records: Sequence[Record]) -> None:
-        """Run a statement for each record, which becomes a row when the driver asks for it.
+        """Run a statement for each record.
 
-        A hundred thousand rows are then never there at once, and Python's collector has nothing
-        to walk through.
+        Of many, each becomes a row when the driver asks for it: a hundred thousand rows are then
+        never there at once, and Python's collector has nothing to walk through.
         """
-        self.doing = kind.name
         plain, tally, district = kind.codec.plain, self._tally, self._district
         rows = ((district, *plain(record, tally)) for record in records)
+        if len(records) <= _FEW:
+            self._many(kind, statement, list(rows))
+            return
+        self.doing = kind.name
         bound = rows if statement.as_given else map(statement.bind, rows)
         self._cursor.executemany(statement.sql, bound)
 
@@ -241,7 +249,10 @@ class SqlWrite(SqlRead):
         district = self._district
         self.doing = "journal"
         append = self._library.journal.append
-        self._cursor.executemany(append.sql, (append.bind((district, *row)) for row in rows))
+        if len(rows) == 1:
+            self._cursor.execute(append.sql, append.bind((district, *rows[0])))
+        else:
+            self._cursor.executemany(append.sql, [append.bind((district, *row)) for row in rows])
         intents = [
             (district, *intent)
             for made, row in zip(ready, rows, strict=True)
