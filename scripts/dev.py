@@ -134,6 +134,7 @@ def clean_env(**more: str) -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if key not in drop}
     env["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     env["PIP_NO_INPUT"] = "1"
+    env["NO_MKDOCS_2_WARNING"] = "1"  # mkdocs.yml stays within what its successor reads too
     env.update(more)
     return env
 
