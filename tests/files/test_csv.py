@@ -166,6 +166,12 @@ def test_no_known_heading_is_an_error_without_the_cells():
     assert "Ann" not in str(caught.value.as_dict())
 
 
+def test_a_row_of_data_with_a_known_word_in_it_is_not_taken_for_headings():
+    with pytest.raises(UnknownColumns):
+        read("Ann,Lee,model,204881\nBo,Ray,city,204882\n")
+    assert read("Tag,x,y\nLHS-1,a,b\n").headers == ("Tag", "x", "y")
+
+
 @pytest.mark.parametrize("data", ["", "\n\n", "\ufeff"])
 def test_an_empty_file_is_an_error(data):
     with pytest.raises(UnknownColumns):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from attrs import evolve
 
-from assetflow.errors import FileUnreadable, InvalidValue, UnknownColumns
+from assetflow.errors import ConfigError, FileUnreadable, InvalidValue, UnknownColumns
 from assetflow.exchange.imports_plan import Outcome
 from assetflow.model import (
     Condition,
@@ -14,6 +14,7 @@ from assetflow.model import (
     CustomType,
     Device,
     DeviceModel,
+    District,
     FundingShare,
     FundingState,
     Lifecycle,
@@ -24,9 +25,10 @@ from assetflow.model import (
     Place,
     PlaceKind,
     Programme,
+    Query,
     usd,
 )
-from assetflow.model.events import DeviceEdited
+from assetflow.model.events import DeviceEdited, DistrictCreated
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.custody import check_in, check_out
 from assetflow.workflows.devices import edit_device, register_device
@@ -744,3 +746,40 @@ def test_a_changed_device_is_edited_not_made_again(office, csv_of):
     office.take(csv_of(["Tag", "Serial", "Condition"], ["1", "A", "good"]))
     assert office.device("1").id == before.id
     assert office.device("1").condition is Condition.GOOD
+
+
+def test_a_device_can_lose_its_model_and_its_site(office, csv_of):
+    office.take(csv_of(["Tag", "Model", "School"], ["1", "HP 11", "LHS"]))
+    office.take(csv_of(["Tag", "Model", "School"], ["1", "(clear)", "(clear)"]))
+    device = office.device("1")
+    assert (device.model_id, device.model, device.site_id) == (None, None, None)
+
+
+def test_a_room_that_two_buildings_have_must_be_told_apart(office, csv_of):
+    site = next(p for p in office.all(Place) if p.code == "LHS")
+    for name in ("North wing", "South wing"):
+        building = office.do(upsert_place, PlaceKind.BUILDING, name, parent_id=site.id)
+        office.do(upsert_place, PlaceKind.ROOM, "101", parent_id=building.id)
+    plan = office.plan(csv_of(["Tag", "School", "Room"], ["1", "LHS", "101"]))
+    assert findings(plan) == {2: [("ambiguous", "Room")]}
+    assert len(plan.rejects[0].findings[0].candidates) == 2
+
+
+def test_funding_does_not_begin_in_the_future(office, csv_of):
+    plan = office.plan(csv_of(["Tag", "Fund", "Purchased"], ["1", "F-1", "2027-01-01"]))
+    assert findings(plan) == {2: [("date-refused", "Fund")]}
+
+
+def test_a_district_in_a_zone_that_is_not_known_is_told(office, csv_of):
+    with office.write() as tx:
+        row = next(iter(tx.find(Query(kind=District))))
+        after = evolve(row, time_zone="Mars/Olympus", version=row.version + 1)
+        entry = Entry(
+            event=DistrictCreated(name="x"),
+            subject_id=row.id,
+            stamp=office.act().stamp(),
+            puts=(Put(after, row),),
+        )
+        tx.record([entry])
+    with pytest.raises(ConfigError, match="time zone"):
+        office.plan(csv_of(["Tag"], ["1"]))

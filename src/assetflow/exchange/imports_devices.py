@@ -197,8 +197,6 @@ class DeviceDesk:
         wrong: list[Finding] = []
         base = before or _BLANK
         after = self._fields(draft, base, values, wrong)
-        if not fold_tag(after.asset_tag) and not fold_tag(after.serial):
-            wrong.append(Finding(code="no-key", reason="leaves the device without tag and serial"))
         placed = None
         if values.get("assigned_to") is not None:
             try:

@@ -152,10 +152,6 @@ class PersonDesk:
                 wrong.append(bad.finding(self._column("site")))
         if after.left_on is not None and after.status is not PersonStatus.LEFT:
             after = self._leaving(values, after, wrong)
-        if not after.local_id and not after.email:
-            wrong.append(
-                Finding(code="no-key", reason="leaves the person without number and address")
-            )
         if wrong:
             raise Findings(wrong)
         changes = self._changes(before, after)

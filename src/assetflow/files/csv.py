@@ -134,8 +134,9 @@ def read_table(
 ) -> Table:
     """Find a table's headings, and by them its delimiter.
 
-    The headings are the row, among the first few, in which the most are known; the delimiter is
-    the one that gives the most known headings.
+    The headings are the row, among the first few, in which the most are known: two, or every
+    third one, so that a row of data is not taken for them. The delimiter is the one that gives
+    the most known headings.
 
     Args:
         file: The file.
@@ -161,7 +162,7 @@ def read_table(
             for row in islice(records, _SEARCHED):
                 empty = False
                 headers = tuple(cell.strip(" \t\r\n\ufeff\xa0") for cell in row.cells)
-                score = 0 if row.problem == "quote" else sum(known(h) for h in headers if h)
+                score = 0 if row.problem == "quote" else _score(headers, known)
                 if score and (best is None or score > best[0]):
                     best = (score, row.line, headers, candidate)
     if best is None:
@@ -185,6 +186,13 @@ def read_table(
         limits=limits,
         notices=found.notices,
     )
+
+
+def _score(headers: Sequence[str], known: Callable[[str], bool]) -> int:
+    """How many headings of a row are known; 0 when so few are that it may be a row of data."""
+    written = [h for h in headers if h]
+    score = sum(map(known, written))
+    return score if score > 1 or score * 3 >= len(written) else 0
 
 
 class _TooLong(Exception):
