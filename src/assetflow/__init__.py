@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from assetflow.connectors import GoogleAdmin
     from assetflow.district import District, Pager
     from assetflow.district import open_district as open  # noqa: A004  # assetflow.open reads as it should
-    from assetflow.errors import AssetflowError, ConfigError, ConnectorError, ExchangeError, InputError, Refusal, StoreError
+    from assetflow.errors import (
+        AssetflowError,
+        ConfigError,
+        ConnectorError,
+        ExchangeError,
+        InputError,
+        Refusal,
+        StoreError,
+    )
     from assetflow.model import (
         Condition,
         Custody,

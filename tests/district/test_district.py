@@ -129,9 +129,9 @@ def test_a_listing_is_lazy_and_can_be_read_twice(district):
     listing = district.devices.where(F.lifecycle == "in_stock").order_by(
         F.asset_tag, descending=True
     )
-    assert [d.asset_tag for d in listing][0] == "LHS-0005"
+    assert next(d.asset_tag for d in listing) == "LHS-0005"
     district.custody.check_out("LHS-0005", to="0204881")
-    assert [d.asset_tag for d in listing][0] == "LHS-0004"
+    assert next(d.asset_tag for d in listing) == "LHS-0004"
     assert listing.count() == 4
     assert [d.asset_tag for d in listing.limit(2)] == ["LHS-0004", "LHS-0003"]
     assert listing.first().asset_tag == "LHS-0004"

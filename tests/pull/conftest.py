@@ -21,7 +21,6 @@ from assetflow.model import (
     uuid7,
 )
 from assetflow.store.memory import MemoryStore
-
 from assetflow.testing.canned import CannedConnector
 from assetflow.workflows.acting import Act
 
@@ -73,6 +72,7 @@ def bench(request, tmp_path) -> Iterator[Bench]:
         store = MemoryStore()
     else:
         from assetflow.store.sql import SqlStore
+
         store = SqlStore.open(f"sqlite:///{tmp_path / 'lincoln.db'}")
     yield Bench(store)
     store.close()

@@ -1,5 +1,7 @@
 """A pull brings in what a source has, changes nothing twice, and stops when it should."""
 
+import itertools
+
 import pytest
 from attrs import evolve
 
@@ -27,10 +29,10 @@ from assetflow.model import (
 from assetflow.model.events import DeviceRegistered
 from assetflow.rules.derived import with_model
 from assetflow.store.journal import verify
-from assetflow.store.replay import compare
 from assetflow.store.ports import Entry, Put
+from assetflow.store.replay import compare
 
-from .conftest import LINCOLN, chromebook, fleet
+from .conftest import LINCOLN, chromebook, fleet  # noqa: TID252  # helpers of this folder
 
 
 def put_in_stock(bench, **fields) -> Device:
@@ -352,4 +354,4 @@ def test_progress_is_told_from_plan_to_end(bench, source):
     bench.pull(source(fleet(60)), on_progress=steps.append)
     assert [s.phase for s in steps][-1] == "done"
     assert steps[-1].seen == steps[-1].expected == 60
-    assert all(a.seen <= b.seen for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a.seen <= b.seen for a, b in itertools.pairwise(steps))

@@ -50,7 +50,9 @@ class SchoolYear:
             InvalidValue: not two years that follow each other.
         """
         first, _, second = text.partition("-")
-        if not (first.isdecimal() and len(first) == 4 and second.isdecimal() and len(second) in (2, 4)):
+        if not (
+            first.isdecimal() and len(first) == 4 and second.isdecimal() and len(second) in (2, 4)
+        ):
             msg = "a school year reads like 2026-27"
             raise InvalidValue(msg)
         if (int(first) + 1) % 10 ** len(second) != int(second):
@@ -123,7 +125,9 @@ class SchoolCalendar(Record):
         """What kind of day it is."""
         if day.weekday() not in self.weekdays:
             return DayType.WEEKEND
-        if not self.first_day <= day <= self.last_day or any(c.first <= day <= c.last for c in self.closed):
+        if not self.first_day <= day <= self.last_day or any(
+            c.first <= day <= c.last for c in self.closed
+        ):
             return DayType.CLOSED
         return DayType.SCHOOL
 

@@ -100,7 +100,10 @@ class OpenCustody(Record):
     KIND: ClassVar[str] = "custody_open"
     KEY: ClassVar[tuple[str, ...]] = ("device_id",)
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("accountable_id",),)
-    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (("device_id", "device"), ("custody_id", "custody"))
+    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("device_id", "device"),
+        ("custody_id", "custody"),
+    )
 
     device_id: Journalled[DeviceId]
     """The device."""

@@ -237,7 +237,11 @@ class Device(Record):
         ("auto_update_ends",),
         ("model_id",),
     )
-    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (("model_id", "device_model"), ("site_id", "place"), ("room_id", "place"))
+    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("model_id", "device_model"),
+        ("site_id", "place"),
+        ("room_id", "place"),
+    )
 
     id: Journalled[DeviceId]
     """Its id."""

@@ -34,16 +34,27 @@ FIGURES: Mapping[str, Aggregate[Any]] = MappingProxyType(
         "fleet_by_model": Aggregate(
             kind=Device,
             group_by=("model",),
-            measures=(count(), minimum("auto_update_ends"), maximum("auto_update_ends"), average("purchase_cost")),
+            measures=(
+                count(),
+                minimum("auto_update_ends"),
+                maximum("auto_update_ends"),
+                average("purchase_cost"),
+            ),
             where=_IN_USE,
         ),
-        "fleet_by_condition": Aggregate(kind=Device, group_by=("site_id", "condition"), where=_IN_USE),
-        "auto_update_by_month": Aggregate(kind=Device, group_by=("auto_update_ends:month",), where=_IN_USE),
+        "fleet_by_condition": Aggregate(
+            kind=Device, group_by=("site_id", "condition"), where=_IN_USE
+        ),
+        "auto_update_by_month": Aggregate(
+            kind=Device, group_by=("auto_update_ends:month",), where=_IN_USE
+        ),
         "custody_by_holder_kind": Aggregate(
             kind=Custody, group_by=("accountable_kind", "kind"), where=F.ended_at.is_unknown()
         ),
         "people_by_grade": Aggregate(
-            kind=Person, group_by=("site_id", "grade"), where=(F.kind == "student") & (F.status == "active")
+            kind=Person,
+            group_by=("site_id", "grade"),
+            where=(F.kind == "student") & (F.status == "active"),
         ),
     }
 )

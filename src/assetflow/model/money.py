@@ -12,7 +12,18 @@ from assetflow.errors import InvalidValue
 __all__ = ["Money", "usd"]
 
 # ISO 4217 currencies whose minor unit is not a hundredth; the rest have two digits.
-_DIGITS = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}
+_DIGITS = {
+    "JPY": 0,
+    "KRW": 0,
+    "VND": 0,
+    "CLP": 0,
+    "ISK": 0,
+    "BHD": 3,
+    "KWD": 3,
+    "OMR": 3,
+    "JOD": 3,
+    "TND": 3,
+}
 _PLAIN = re.compile(r"([+-]?)(?:\$ ?)?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?")
 _INT64 = 2**63 - 1
 
@@ -27,7 +38,13 @@ def _whole(_: object, __: object, value: Any) -> None:
 
 
 def _code(_: object, __: object, value: Any) -> None:
-    if not (isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+    if not (
+        isinstance(value, str)
+        and len(value) == 3
+        and value.isascii()
+        and value.isalpha()
+        and value.isupper()
+    ):
         msg = "a currency is three capital letters"
         raise InvalidValue(msg, hint="USD")
 
@@ -61,7 +78,9 @@ class Money:
         found = _PLAIN.fullmatch(text.strip())
         if found is None:
             msg = "not a plain amount of money"
-            raise InvalidValue(msg, hint="Write digits, at most one point, commas only between thousands.")
+            raise InvalidValue(
+                msg, hint="Write digits, at most one point, commas only between thousands."
+            )
         sign, whole, fraction = found[1], found[2].replace(",", ""), found[3] or ""
         digits = _DIGITS.get(currency, 2)
         if fraction[digits:].strip("0"):

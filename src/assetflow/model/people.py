@@ -10,7 +10,16 @@ from assetflow.model.fields import Derived, Journalled, Personal, Record, quiet
 from assetflow.model.ids import ActorId, PersonId, PlaceId
 from assetflow.model.money import Money
 
-__all__ = ["Actor", "Guardianship", "Hold", "Note", "Person", "PersonKind", "PersonLink", "PersonStatus"]
+__all__ = [
+    "Actor",
+    "Guardianship",
+    "Hold",
+    "Note",
+    "Person",
+    "PersonKind",
+    "PersonLink",
+    "PersonStatus",
+]
 
 
 class PersonKind(enum.Enum):
@@ -42,7 +51,11 @@ class Person(Record):
     """A person. What names them is personal: erasable, and never in the journal."""
 
     KIND: ClassVar[str] = "person"
-    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("local_id",), ("email_key",), ("site_id", "grade"))
+    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("local_id",),
+        ("email_key",),
+        ("site_id", "grade"),
+    )
 
     id: Journalled[PersonId]
     """Opaque id; survives an erasure as a pseudonym."""
@@ -110,7 +123,10 @@ class Guardianship(Record):
     KIND: ClassVar[str] = "guardianship"
     KEY: ClassVar[tuple[str, ...]] = ("student_id", "guardian_id")
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("guardian_id",),)
-    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (("student_id", "person"), ("guardian_id", "person"))
+    REFERS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("student_id", "person"),
+        ("guardian_id", "person"),
+    )
 
     student_id: Journalled[PersonId]
     """The student."""
