@@ -399,6 +399,7 @@ def fuzz(args: argparse.Namespace) -> int:
     if not (ROOT / "tests" / "fuzz").is_dir():
         raise Failed("there are no fuzz targets: tests/fuzz does not exist")
     command = [str(environment("test", args.python)), "-m", "pytest", "tests/fuzz", "--slow"]
+    command += ["-v", f"--timeout={args.seconds + 60}"]
     return run(
         command + args.rest, HYPOTHESIS_PROFILE="fuzz", ASSETFLOW_FUZZ_SECONDS=str(args.seconds)
     )
