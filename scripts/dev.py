@@ -349,15 +349,14 @@ def lint(args: argparse.Namespace) -> int:
         ("changelog", [*module, "towncrier", "build", "--draft", "--version", "next"]),
     ]
     tag = _newest_tag()
-    if tag:
-        todo.append(
-            (
-                "public interface against " + tag,
-                [*module, "griffe", "check", "assetflow", "-s", "src", "-a", tag],
-            )
-        )
-    else:
+    against = [*module, "griffe", "check", "assetflow", "-s", "src", "-a", tag]
+    if not tag:
         say("no released version yet: nothing to compare the public interface with")
+    elif any((ROOT / "changelog.d").glob("*.breaking*.md")):
+        say(f"what changed against {tag}, to be read: a fragment in changelog.d says it is meant")
+        run(against)
+    else:
+        todo.append((f"public interface against {tag}", against))
     return steps(todo)
 
 
