@@ -477,6 +477,28 @@ def test_a_roster_that_was_interrupted_is_finished(office):
     assert len(office.all(ImportBatch)) == 1
 
 
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_leavers_of_an_interrupted_roster_are_counted_once(office, after):
+    class Stopped(BaseException):
+        pass
+
+    def stop(done, total):
+        if done == after:
+            raise Stopped
+
+    take(office, *many(10))
+    second = [user("m0", number="0000", grade="9"), *many(10)[1:7]]
+    made = plan(office, pack(*second))
+    with pytest.raises(Stopped):
+        office.apply(made, batch_size=1, progress=stop)
+    _, report = take(office, *second)
+    # stopped after its last row, it was done
+    assert (report.again, report.resumed) == (after == 4, after < 4)
+    assert report.changed == 4
+    assert office.apply(plan(office, pack(*second))).again
+    assert sum(p.status is PersonStatus.LEFT for p in office.all(Person)) == 3
+
+
 def test_a_person_who_changed_meanwhile_stops_it(office):
     take(office, ANN, BO)
     made = plan(office, pack(user("u1", number="0042", grade="9"), BO))

@@ -252,11 +252,13 @@ class _Run:
             created=batch.created + outcomes.count(Outcome.ADD),
             changed=batch.changed + outcomes.count(Outcome.CHANGE),
         )
-        if not last:
-            return batch
+        done = batch.created + batch.changed
+        if not last:  # an interrupted batch is short of its rows
+            return evolve(batch, rows=max(batch.rows, done + 1))
         rejected = len(plan.rejects)
-        rest = plan.total - batch.created - batch.changed - rejected
-        return evolve(batch, rejected=rejected, unchanged=max(0, rest))
+        unchanged = max(0, plan.total - done - rejected)
+        rows = done + unchanged + rejected
+        return evolve(batch, rejected=rejected, unchanged=unchanged, rows=rows)
 
 
 def _holds(planned: PlannedRow, now: PlannedRow | None) -> bool:
