@@ -17,6 +17,7 @@ __all__ = ["REFERRED", "Changes"]
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]
 
+_WITH_UNIQUE = tuple(name for name, kind in KINDS.items() if kind.unique)
 _PLACE = {name: place for place, name in enumerate(KINDS)}
 
 REFERRED: dict[str, list[tuple[Kind, str]]] = {
@@ -75,15 +76,13 @@ class Changes:
         """Whether the entries must be taken one after another."""
         if len(self._touched) < self.count:
             return True
-        changing = {name for name, _ in self.updates} | set(self.removes)
-        return any(
-            KINDS[name].unique and (name in self.inserts or self._several(name))
-            for name in changing
-        )
+        return any(self._trades(name) for name in _WITH_UNIQUE)
 
-    def _several(self, name: str) -> bool:
+    def _trades(self, name: str) -> bool:
+        """Whether a unique field of that kind may go from one record to another."""
         updates = sum(len(rows) for (n, _), rows in self.updates.items() if n == name)
-        return updates + len(self.removes.get(name, ())) > 1
+        changes = updates + len(self.removes.get(name, ()))
+        return changes > 1 or (changes == 1 and name in self.inserts)
 
     def sorted_inserts(self) -> Iterator[tuple[Kind, list[Row]]]:
         """What is referred to before what refers."""

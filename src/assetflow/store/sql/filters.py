@@ -138,7 +138,7 @@ def query_plan(query: Query[Any], chosen: Chosen) -> tuple[Plan, list[Any]]:
     if query.limit is not None:
         values.append(query.limit)
     order: Plan = ()
-    if query.order and chosen is not HOW_MANY:
+    if query.order and chosen != HOW_MANY:
         order = tuple([(o.name, o.descending) for o in query.order])
     return (chosen, where, order, query.after is not None, query.limit is not None), values
 
@@ -249,8 +249,8 @@ def make_select(plan: Plan, kind: Kind, engine: Engine) -> Prepared:
     """The statement of a query's plan."""
     chosen, where, order, has_after, has_limit = plan
     writer = _Writer(kind, engine)
-    counted = chosen is HOW_MANY
-    names = [c.name for c in kind.columns] if chosen is EVERYTHING else () if counted else chosen
+    counted = chosen == HOW_MANY
+    names = [c.name for c in kind.columns] if chosen == EVERYTHING else () if counted else chosen
     columns = [_ONE] if counted else [writer.column(name) for name in names]
     statement = sa.select(*columns).select_from(writer.table).where(writer.here())
     if where is not None:

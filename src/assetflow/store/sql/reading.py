@@ -44,6 +44,7 @@ Key = tuple[Any, ...]
 Plan = tuple[Any, ...]
 Row = tuple[Any, ...]
 
+_FEW = 100
 _OVER = "the transaction has ended"
 
 
@@ -126,7 +127,11 @@ class SqlRead:
 
     def _select(self, kind: Kind, query: Query[Any], chosen: Chosen) -> Iterator[Row]:
         plan, values = query_plan(query, chosen)
-        return self._stream(self._planned(kind, plan, make_select), self._bound(values))
+        statement, bound = self._planned(kind, plan, make_select), self._bound(values)
+        if query.limit is not None and query.limit <= _FEW:
+            self.check()
+            return self._brief(statement, bound)
+        return self._stream(statement, bound)
 
     def count(self, query: Query[Any]) -> int:
         """How many records a query selects; its limit and *after* count, its order does not."""
@@ -183,6 +188,13 @@ class SqlRead:
         except self.errors as raised:
             problem = self.failed(raised)
         raise problem
+
+    def _brief(self, statement: Prepared, values: Sequence[Any]) -> Iterator[Row]:
+        """The rows of a statement that gives few, asked for with the first of them."""
+        self.check()
+        for row in self._rows(statement, values):
+            yield row
+            self.check()
 
     def _stream(self, statement: Prepared, values: Sequence[Any]) -> Iterator[Row]:
         """The rows of a statement that may give many, fetched while they are read."""
