@@ -185,6 +185,16 @@ def test_an_unsure_match_is_tried_again_when_the_inventory_was_corrected(bench, 
     assert bench.all(Observation)[0].device_id == bench.device("5CD012O4").id
 
 
+def test_two_serials_that_look_alike_at_the_source_are_two_devices(bench, source):
+    """Neighbours in one order: makers number in base 36."""
+    near = [chromebook(1, serial="5CD0128"), chromebook(2, serial="5CD012B")]
+    report = bench.pull(source({"ou": near}))
+    assert report.run.created == 2
+    assert items(bench, ItemOutcome.AMBIGUOUS) == []
+    third = [*near, chromebook(3, serial="SCD0128")]
+    assert bench.pull(source({"ou": third})).run.created == 1
+
+
 def test_devices_are_not_created_when_the_policy_says_so(bench, source):
     bench.policy = DistrictPolicy(pull=PullPolicy(create_devices=False))
     report = bench.pull(source(fleet(3)))

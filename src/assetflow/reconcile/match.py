@@ -93,7 +93,9 @@ class DeviceIndex:
         """Which device a record is.
 
         An automatic match is exact and unique, and contradicts nothing. A serial that differs
-        only in characters that look alike is a suggestion to a person, never a match.
+        only in characters that look alike is a suggestion to a person, never a match; makers
+        number in letters and digits, so two such serials that the source itself gives are two
+        devices.
         """
         known = self.links.get(observed.source_id)
         if known is not None:
@@ -106,6 +108,8 @@ class DeviceIndex:
         if same_serial:
             return self._settle(same_serial[0], "serial", observed)
         alike = self.by_alike.get(fold_serial(observed.serial) or "", [])
+        # a device that the source itself knows under another serial is no slip of the pen
+        alike = [device_id for device_id in alike if device_id not in self.linked]
         if alike:
             return _unsure("serial-looks-alike", alike)
         if len(same_tag) > 1:
