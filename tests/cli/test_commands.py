@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -187,7 +188,7 @@ def test_explain_shows_every_rule(run, here, stock):
 def test_who_acts_stands_in_the_store_and_not_in_the_journal(run, here, stock):
     tag, person = stock
     ask(run, "check-out", tag, "--to", person.local_id, "--actor", "dana@maplevalley.example")
-    with sqlite3.connect(here / "assetflow-demo" / "maple-valley.db") as db:
+    with closing(sqlite3.connect(here / "assetflow-demo" / "maple-valley.db")) as db, db:
         bodies = [b for (b,) in db.execute("SELECT body FROM af_event ORDER BY seq DESC LIMIT 3")]
         labels = [b for (b,) in db.execute("SELECT label FROM af_actor")]
     assert "dana@maplevalley.example" in labels
@@ -221,7 +222,7 @@ def test_an_unknown_kind_lists_those_that_are(run, looking):
 
 
 def test_a_journal_that_was_changed_afterwards_ends_with_1(run, here):
-    with sqlite3.connect(here / "assetflow-demo" / "maple-valley.db") as db:
+    with closing(sqlite3.connect(here / "assetflow-demo" / "maple-valley.db")) as db, db:
         # the database itself refuses; whoever may drop its triggers meets the chain
         with pytest.raises(sqlite3.IntegrityError):
             db.execute("UPDATE af_event SET body = '{}' WHERE seq = 2000")
@@ -235,7 +236,7 @@ def test_a_journal_that_was_changed_afterwards_ends_with_1(run, here):
 
 
 def test_a_table_that_was_changed_past_the_journal_ends_with_1(run, here):
-    with sqlite3.connect(here / "assetflow-demo" / "maple-valley.db") as db:
+    with closing(sqlite3.connect(here / "assetflow-demo" / "maple-valley.db")) as db, db:
         db.execute("UPDATE af_device SET asset_tag = 'STOLEN-1' WHERE asset_tag = 'BES-010014'")
     ran = run("journal", "verify", *DEMO)
     assert ran.code == 1

@@ -7,6 +7,7 @@ import re
 import shlex
 import socket
 import sqlite3
+from contextlib import closing
 import subprocess
 import sys
 from pathlib import Path
@@ -218,7 +219,7 @@ def test_the_picture_in_the_readme_shows_what_the_demo_finds(made):
 
 
 def test_no_name_of_a_person_is_in_the_journal(made):
-    with sqlite3.connect(made[0] / "assetflow-demo" / "maple-valley.db") as db:
+    with closing(sqlite3.connect(made[0] / "assetflow-demo" / "maple-valley.db")) as db, db:
         bodies = "\n".join(row[0] for row in db.execute("SELECT body FROM af_event"))
     assert "device.checked_out@1" in bodies
     for name in ("Maple Valley ISD",):
