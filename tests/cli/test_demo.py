@@ -7,9 +7,9 @@ import re
 import shlex
 import socket
 import sqlite3
-from contextlib import closing
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
