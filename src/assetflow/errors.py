@@ -184,8 +184,8 @@ class AssetflowError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None, **context: ContextValue) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint if hint is not None else self.default_hint
+        self.message: str = message
+        self.hint: str = hint if hint is not None else self.default_hint
         self.context: Mapping[str, ContextValue] = context
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -46,23 +46,23 @@ class District:
     def __init__(self, session: Session, *, owns_store: bool) -> None:
         self._session = session
         self._owns_store = owns_store
-        self.devices = Devices(session)
+        self.devices: Devices = Devices(session)
         """Find, register and edit devices."""
-        self.people = People(session)
+        self.people: People = People(session)
         """Find, register and change people."""
-        self.places = Places(session)
+        self.places: Places = Places(session)
         """Sites, rooms and carts."""
-        self.calendars = Calendars(session)
+        self.calendars: Calendars = Calendars(session)
         """When school is held."""
-        self.custody = CustodyDesk(session)
+        self.custody: CustodyDesk = CustodyDesk(session)
         """Check out, check in, transfer."""
-        self.imports = Imports(session)
+        self.imports: Imports = Imports(session)
         """Inventories, people and rosters from files."""
-        self.runs = Runs(session)
+        self.runs: Runs = Runs(session)
         """What each pull did."""
-        self.journal = Journal(session)
+        self.journal: Journal = Journal(session)
         """The proof of everything that happened."""
-        self.policy = Policy(session)
+        self.policy: Policy = Policy(session)
         """The district's settings."""
 
     @property

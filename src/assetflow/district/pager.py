@@ -29,7 +29,6 @@ class Pager(Generic[R]):
     """
 
     __slots__ = ("_query", "_session")
-    __hash__ = None  # type: ignore[assignment]  # a listing is not a value
 
     def __init__(self, session: Session, query: Query[R]) -> None:
         self._session = session

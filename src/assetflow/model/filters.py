@@ -258,8 +258,9 @@ class Field:
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
 
+    # == builds a filter, so a field cannot be the key of a mapping: Python takes the hash away
     def __eq__(self, value: object) -> Predicate:  # type: ignore[override]  # builds a filter
         return Compare(self.name, "==", value)
 
@@ -277,8 +278,6 @@ class Field:
 
     def __ge__(self, value: Scalar) -> Predicate:
         return Compare(self.name, ">=", value)
-
-    __hash__ = None  # type: ignore[assignment]  # == builds a filter, so it cannot be a key
 
     def one_of(self, *values: Scalar) -> Predicate:
         """The field is one of these."""
