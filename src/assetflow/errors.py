@@ -700,7 +700,7 @@ class PayloadError(ConnectorError):
         self, message: str, *, problems: Sequence[str] = (), **kwargs: ContextValue
     ) -> None:
         super().__init__(message, **kwargs)  # type: ignore[arg-type]  # the parent's names, typed there
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 class BodyTooLarge(ConnectorError):

@@ -220,8 +220,8 @@ class _Shared(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.shared = shared_options()
-        self.params = [*self.params, *self.shared]
+        self.shared: list[click.Option] = shared_options()
+        self.params.extend(self.shared)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the shared ones."""
@@ -245,8 +245,8 @@ class Verb(_Shared):
 class Group(click.Group):
     """Commands about one noun."""
 
-    command_class = Verb
-    group_class = type
+    command_class: type[click.Command] | None = Verb
+    group_class: type[click.Group | type] | None = type
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
         """The commands in the order in which they were added."""

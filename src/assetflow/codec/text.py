@@ -21,7 +21,7 @@ class Tally:
     __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
 
 
 def clean_text(text: str, tally: Tally | None = None) -> str:

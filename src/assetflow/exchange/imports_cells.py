@@ -55,7 +55,9 @@ class BadCell(Exception):
 
     def __init__(self, code: str, reason: str, *, candidates: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
-        self.code, self.reason, self.candidates = code, reason, candidates
+        self.code: str = code
+        self.reason: str = reason
+        self.candidates: tuple[str, ...] = candidates
 
     def finding(self, column: str | None) -> Finding:
         """The finding about a column."""

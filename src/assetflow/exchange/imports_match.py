@@ -25,7 +25,7 @@ class Findings(Exception):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__()
-        self.findings = tuple(findings)
+        self.findings: tuple[Finding, ...] = tuple(findings)
 
 
 @frozen

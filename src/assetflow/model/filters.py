@@ -252,7 +252,7 @@ def where_all(conditions: Iterable[Predicate]) -> Predicate | None:
     return None if not found else found[0] if len(found) == 1 else All(found)
 
 
-class Field:
+class Field:  # noqa: PLW1641  # == builds a filter: no hash
     """A field to build filters from: ``F.lifecycle == "deployed"``."""
 
     __slots__ = ("name",)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NoAuth", "Secret", "StaticToken", "Token", "TokenSource"]
 
 
-class Secret:
+class Secret:  # noqa: PLW1641  # no hash, see below
     """A text that shows itself only when asked.
 
     Printing, formatting and logging give ``***``; pickling is refused, since a pickle is a file
@@ -63,7 +63,7 @@ class Secret:
             return NotImplemented
         return hmac.compare_digest(self._value.encode(), other._value.encode())
 
-    __hash__ = None  # type: ignore[assignment]  # a hash in a set or a cache key says something about the text
+    # No hash, which Python takes away beside __eq__: one in a cache key says something of the text.
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError("a secret is not pickled")

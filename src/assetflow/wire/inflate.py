@@ -61,9 +61,9 @@ class Intake:
         self._inflater: _Inflater | None = zlib.decompressobj(_EITHER_HEADER) if named else None
         # Hands its buffer out without a copy, so a large body is in memory once.
         self._body = io.BytesIO()
-        self.wire_bytes = 0
+        self.wire_bytes: int = 0
         """Bytes taken so far, as they arrived."""
-        self.body_bytes = 0
+        self.body_bytes: int = 0
         """Bytes of the body so far, inflated."""
 
     def take(self, chunk: bytes) -> None:

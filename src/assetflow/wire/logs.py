@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OurCall", "install_filter", "logger"]
 
 logging.getLogger("assetflow").addHandler(logging.NullHandler())
-logger = logging.getLogger("assetflow.wire")
+logger: logging.Logger = logging.getLogger("assetflow.wire")
 
 _OURS: ContextVar[bool] = ContextVar("assetflow_call", default=False)
 # A filter on a logger does not see what its children write, so each is named.

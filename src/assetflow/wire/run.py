@@ -47,7 +47,7 @@ class CallRun:
         for_token: bool = False,
         can_refresh: bool = False,
     ) -> None:
-        self.call = call
+        self.call: Call = call
         """The call as it is made next; another one once a verdict amended it."""
         self.settings = settings
         self.for_token = for_token
@@ -60,7 +60,7 @@ class CallRun:
         self._can_refresh = can_refresh
         self._can_amend = True
         self._started = settings.clock()
-        self.until = self._started + settings.limits.deadline if until is None else until
+        self.until: float = self._started + settings.limits.deadline if until is None else until
         """The deadline, by the driver's clock."""
         self._attempts = 0
         self._again: Again | None = None

@@ -41,7 +41,7 @@ __all__ = [
 T = TypeVar("T")
 ExactT = TypeVar("ExactT", bound=msgspec.Struct)
 OddT = TypeVar("OddT", bound=msgspec.Struct)
-logger = logging.getLogger("assetflow.connectors.google")
+logger: logging.Logger = logging.getLogger("assetflow.connectors.google")
 
 DEVICE_PAGE = 300
 """Devices on a page: the cap of the reference. Some tenants allow 200; `classify` falls back."""

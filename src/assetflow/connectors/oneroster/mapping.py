@@ -48,7 +48,9 @@ class BadValue(Exception):
 
     def __init__(self, column: str, code: str, message: str) -> None:
         super().__init__(message)
-        self.column, self.code, self.message = column, code, message
+        self.column: str = column
+        self.code: str = code
+        self.message: str = message
 
 
 @frozen

@@ -46,7 +46,7 @@ class Changes:
         self.inserts: dict[str, list[Row]] = {}
         self.updates: dict[tuple[str, tuple[int, ...]], list[Row]] = {}
         self.removes: dict[str, list[Row]] = {}
-        self.count = 0
+        self.count: int = 0
         self._touched: set[tuple[str, Key]] = set()
         self._district = district
         for entry, made in zip(entries, ready, strict=True):

@@ -291,7 +291,9 @@ class Figures:
         statement = sa.select(*self._columns).select_from(writer.table).where(writer.here())
         if where is not None:
             statement = statement.where(writer.filter(where))
-        self.statement = Prepared(statement.group_by(*groups), engine.dialect, writer.names.all)
+        self.statement: Prepared = Prepared(
+            statement.group_by(*groups), engine.dialect, writer.names.all
+        )
 
     def _group(self, group: str) -> sa.ColumnElement[Any]:
         name, _, part = group.partition(":")

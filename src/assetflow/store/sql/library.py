@@ -27,7 +27,7 @@ class Library:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.journal = JournalStatements(engine)
+        self.journal: JournalStatements = JournalStatements(engine)
         self._kinds = {k.name: KindStatements(k, engine) for k in KINDS.values()}
         self._records = {found.kind.record: found for found in self._kinds.values()}
         self._queries = Shapes()

@@ -63,7 +63,7 @@ class SqlRead:
         self._district = district
         self._library = library
         self._engine = library.engine
-        self.errors = library.engine.errors
+        self.errors: tuple[type[BaseException], ...] = library.engine.errors
         self._connection: PoolProxiedConnection | None = connection
         self._cursor: Any = connection.cursor()
         self._open: list[Rows] = []

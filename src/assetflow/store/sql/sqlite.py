@@ -75,7 +75,12 @@ class SqliteEngine(Engine):
     )
     migrates_at_open = True
     locks_rows = False
-    errors = (sqlite3.Error, sa.exc.SQLAlchemyError, OverflowError, UnicodeError)
+    errors: tuple[type[BaseException], ...] = (
+        sqlite3.Error,
+        sa.exc.SQLAlchemyError,
+        OverflowError,
+        UnicodeError,
+    )
 
     def __init__(self, url: sa.URL, *, lock_timeout: float) -> None:
         database = url.database or ""
@@ -89,15 +94,15 @@ class SqliteEngine(Engine):
             raise FeatureMissing(
                 msg, hint="Name a file: sqlite:///lincoln.db. In memory there is MemoryStore."
             )
-        self.path = os.path.abspath(database)  # noqa: PTH100  # keeps `..` as the system reads it
-        self.mode = str(mode)
+        self.path: str = os.path.abspath(database)  # noqa: PTH100  # keeps `..` as the system reads it
+        self.mode: str = str(mode)
         self.lock_timeout = lock_timeout
         self._closed = False
         self._lock: FairLock | None = None
         # Connections ready for the next transaction, the warmest last. The pool behind makes
         # them, and takes them back when they fail; going through it costs more than a read.
         self._ready: list[PoolProxiedConnection] = []
-        self.sa_engine = sa.create_engine(
+        self.sa_engine: sa.Engine = sa.create_engine(
             "sqlite://",
             creator=self.new_connection,
             poolclass=QueuePool,

@@ -59,7 +59,7 @@ class Prepared:
         compiled: SQLCompiler = statement.compile(  # type: ignore[assignment]  # never DDL
             dialect=dialect, column_keys=None if columns is None else list(columns)
         )
-        self.sql = str(compiled)
+        self.sql: str = str(compiled)
         if "POSTCOMPILE" in self.sql:
             msg = "a list of unknown length cannot run on the driver's cursor"
             raise TypeError(msg)
@@ -136,7 +136,7 @@ class KindStatements:
 
     def __init__(self, kind: Kind, engine: Engine) -> None:
         self.kind = kind
-        self.table = TABLES[kind.name]
+        self.table: sa.Table = TABLES[kind.name]
         self._engine = engine
         self._dialect = engine.dialect
         self._shapes = Shapes(64)

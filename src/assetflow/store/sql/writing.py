@@ -75,7 +75,7 @@ class SqlWrite(SqlRead):
         self._stored: Head | None = None
         self._head: Head | None = None
         self.doing: str | None = None
-        self.counts = {"events": 0, "rows": 0, "intents": 0, "cleaned": 0}
+        self.counts: dict[str, int] = {"events": 0, "rows": 0, "intents": 0, "cleaned": 0}
 
     # --- the port ---
 

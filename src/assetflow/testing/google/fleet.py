@@ -96,9 +96,9 @@ class Fleet:
         self.customer = customer
         self.domain = domain
         self.org_units = units
-        self.version = 0
+        self.version: int = 0
         """Grows with each change."""
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._changes: dict[int, dict[str, Any]] = {}
         self._encoded: dict[str, dict[int, bytes]] = {}
         self._by_path = {str(u["orgUnitPath"]).lower(): _bare(u["orgUnitId"]) for u in units}

@@ -101,7 +101,7 @@ class Makeup:
         self.count = devices
         self.user_count = users
         self._grades = [(code, grade) for code, _, grades in sites for grade in grades]
-        self.paths = list(self._paths(sites))
+        self.paths: list[str] = list(self._paths(sites))
 
     def _paths(self, sites: Sequence[Site]) -> Any:
         yield from ("/", "/Students")

@@ -56,12 +56,12 @@ class Gate:
         life: int = 3_600,
         uses: int | None = None,
     ) -> None:
-        self.account = f"assetflow@{domain.partition('.')[0]}-it.iam.gserviceaccount.example"
-        self.admins = {admin.lower() for admin in admins}
+        self.account: str = f"assetflow@{domain.partition('.')[0]}-it.iam.gserviceaccount.example"
+        self.admins: set[str] = {admin.lower() for admin in admins}
         self.anonymous = anonymous
         self.life = life
         self.uses = uses
-        self.granted = frozenset(
+        self.granted: frozenset[str] = frozenset(
             granted
             if granted is not None
             else (

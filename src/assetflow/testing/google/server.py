@@ -71,10 +71,12 @@ class FakeGoogle:
         token_life: int = 3_600,
         listing_life: float = 3_600.0,
     ) -> None:
-        self.fleet = Fleet(devices=devices) if fleet is None else fleet  # an empty one is falsy
+        self.fleet: Fleet = (
+            Fleet(devices=devices) if fleet is None else fleet
+        )  # an empty one is falsy
         self.latency = latency
-        self.directory = Directory(self.fleet, listing_life=listing_life)
-        self.gate = Gate(
+        self.directory: Directory = Directory(self.fleet, listing_life=listing_life)
+        self.gate: Gate = Gate(
             domain=self.fleet.domain,
             admins=[self.fleet.admin],
             anonymous=anonymous,
