@@ -53,7 +53,7 @@ def digest(observed: ObservedDevice) -> bytes:
 def facts_of(observed: ObservedDevice) -> dict[str, str | int]:
     """The tracked fields that are known, in plain form."""
     pairs = zip(TRACKED_FIELDS, _tracked(observed), strict=True)
-    return {name: plain(value) for name, value in pairs if value is not None}
+    return {n: v if type(v) is str else plain(v) for n, v in pairs if v is not None}
 
 
 def changed_fields(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
