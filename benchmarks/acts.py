@@ -10,17 +10,17 @@ the disk at the end, as a check-out must.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 import assetflow
 from assetflow.model import Device, F, Query
 from assetflow.store.sql import SqlStore
-from benchmarks.measure import Line, Target, micros
+from benchmarks.measure import Compared, Line, Target, micros
 from benchmarks.recorded import Constructs, RecordingEngine, replay
 from benchmarks.world import LINCOLN
 
@@ -83,47 +83,47 @@ class Desk:
         engine.close()
         return sent
 
+    def compare(self, theirs: Sequence[Callable[[], object]]) -> tuple[Compared, Compared]:
+        """Each check-out beside its peer, in turn; by the wall clock, and by the processor's."""
+        times: tuple[tuple[list[float], list[float]], ...] = (([], []), ([], []))
+        with self._world.open(self.copy("ours.db")) as district:
+            pairs = zip(self.acts(district), theirs, strict=True)
+            for number, pair in enumerate(pairs):
+                for side in (0, 1) if number % 2 else (1, 0):
+                    wall, work = time.perf_counter(), time.process_time()
+                    pair[side]()
+                    took = time.perf_counter() - wall, time.process_time() - work
+                    if number >= _WARM:
+                        for clock in (0, 1):
+                            times[clock][side].append(took[clock])
+        return Compared(*times[0]), Compared(*times[1])
+
 
 def check_out_rows(world: World) -> Iterator[Line]:
     """Against the bare driver, and against Core's own execution."""
     desk = Desk(world)
     with Constructs() as constructs:
         sent = desk.recorded()
-    raw = _engine(desk.copy("raw-acts.db"))
-    core = _engine(desk.copy("core-acts.db"))
-    driver = raw.new_connection()
-    walls: tuple[list[float], ...] = ([], [], [])
-    works: tuple[list[float], ...] = ([], [], [])
-    with world.open(desk.copy("ours-acts.db")) as district, core.sa_engine.connect() as connection:
-        for number, (act, calls) in enumerate(zip(desk.acts(district), sent, strict=True)):
-            runs: list[Callable[[], object]] = [
-                act,
-                lambda calls=calls: replay(driver, calls),
-                lambda calls=calls: constructs.replay(connection, calls),
-            ]
-            order = (0, 1, 2) if number % 2 else (1, 0, 2)
-            for side in order:
-                wall, work = time.perf_counter(), time.process_time()
-                runs[side]()
-                if number >= _WARM:
-                    walls[side].append(time.perf_counter() - wall)
-                    works[side].append(time.process_time() - work)
+    engine = SqlStore.open(f"sqlite:///{desk.copy('theirs.db')}").library.engine
+    driver = engine.new_connection()
+    wall, work = desk.compare([lambda calls=calls: replay(driver, calls) for calls in sent])
     driver.close()
-    raw.close()
-    core.close()
-    name = "check-out, durable"
+    engine.close()
     statements = sum(bool(call.sql) for call in sent[-1])
-    ours, bare, cores = (median(t) for t in walls)
-    figure = f"p50 {micros(ours)}"
-    peer = f"{statements} statements, raw driver {micros(bare)}"
-    yield Line(name, figure, peer, ours / bare, Target(2))
-    yield Line(name, figure, f"the same through SQLAlchemy Core {micros(cores)}", cores / ours)
-    ours, bare, _ = (median(t) for t in works)
-    yield Line("check-out, CPU alone", micros(ours), f"raw driver {micros(bare)}", ours / bare)
+    peer = f"{statements} statements, raw driver {micros(wall.peer_took)}"
+    name = "check-out, durable"
+    yield Line(name, f"p50 {micros(wall.took)}", peer, wall.took / wall.peer_took, Target(2))
+    peer = f"raw driver {micros(work.peer_took)}"
+    ratio = work.took / work.peer_took
+    yield Line("check-out, CPU alone", f"p50 {micros(work.took)}", peer, ratio)
 
-
-def _engine(path: Path) -> Any:
-    return SqlStore.open(f"sqlite:///{path}").library.engine
+    engine = SqlStore.open(f"sqlite:///{desk.copy('theirs.db')}").library.engine
+    with engine.sa_engine.connect() as connection:
+        runs = [lambda calls=calls: constructs.replay(connection, calls) for calls in sent]
+        wall, _ = desk.compare(runs)
+    engine.close()
+    peer = f"the statements through SQLAlchemy Core {micros(wall.peer_took)}"
+    yield Line(name, f"p50 {micros(wall.took)}", peer, wall.peer_took / wall.took)
 
 
 def scale_rows(world: World) -> Iterator[Line]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from assetflow.exchange.report import PullReport
     from benchmarks.world import World
 
-__all__ = ["Upserts", "changed_rows", "decode_and_digest", "unchanged_rows"]
+__all__ = ["Upserts", "changed_rows", "checked", "decode_and_digest", "unchanged_rows"]
 
 _BATCH = 3_000
 
@@ -69,7 +69,8 @@ def decode_and_digest(pages: Pages, devices: int) -> Callable[[], None]:
     return run
 
 
-def _checked(report: PullReport, **counts: int) -> None:
+def checked(report: PullReport, **counts: int) -> None:
+    """Raise unless a pull counted so."""
     found = {name: getattr(report.run, name) for name in counts}
     if found != counts:
         raise AssertionError(f"the pull counted {found}, not {counts}")
@@ -86,7 +87,7 @@ def unchanged_rows(world: World) -> Iterator[Line]:
 
             def run() -> None:
                 report = district.pull(connector, workers=1)
-                _checked(report, seen=count, created=0, linked=0, changed=0, problems=0)
+                checked(report, seen=count, created=0, linked=0, changed=0, problems=0)
 
             return run
 
@@ -145,7 +146,7 @@ def changed_rows(world: World) -> Iterator[Line]:
             def run() -> None:
                 before = district.journal.head().seq
                 report = district.pull(connector, workers=1)
-                _checked(report, seen=count, changed=expected, problems=0)
+                checked(report, seen=count, changed=expected, problems=0)
                 if district.journal.head().seq != before + expected:
                     raise AssertionError("not one event for each change")
 

@@ -34,7 +34,9 @@ class Scale:
     fleet: int
     """Devices of the large fleet."""
     small: int
-    """Devices where each record is dear."""
+    """Devices of a small district, for what people do one by one."""
+    http: int
+    """Devices that are pulled over HTTP without latency, where the peer is slow."""
     rounds: int
     """Pairs for a median."""
     acts: int
@@ -45,9 +47,9 @@ class Scale:
     """How long the fake server takes for a page, where that is what is measured."""
 
 
-FULL = Scale(fleet=100_000, small=10_000, rounds=5, acts=400, rows=30_000)
-QUICK = Scale(fleet=10_000, small=3_000, rounds=3, acts=100, rows=6_000)
-TINY = Scale(fleet=700, small=350, rounds=1, acts=8, rows=100, latency_ms=5)
+FULL = Scale(fleet=100_000, small=10_000, http=20_000, rounds=5, acts=400, rows=30_000)
+QUICK = Scale(fleet=10_000, small=3_000, http=3_000, rounds=3, acts=100, rows=6_000)
+TINY = Scale(fleet=700, small=350, http=350, rounds=1, acts=8, rows=100, latency_ms=5)
 
 
 class World:
@@ -80,12 +82,12 @@ class World:
     @cached_property
     def large(self) -> Path:
         """A district that knows the large fleet."""
-        return self._pulled("large.db", self.pages, self.scale.fleet)
+        return self.pulled("large.db", self.scale.fleet, self.pages)
 
     @cached_property
     def small(self) -> Path:
         """A district that knows the small fleet, which is not a part of the large one."""
-        return self._pulled("small.db", first_pages(self.scale.small), self.scale.small)
+        return self.pulled("small.db", self.scale.small)
 
     @cached_property
     def empty(self) -> Path:
@@ -108,10 +110,11 @@ class World:
     def store(self, path: Path) -> SqlStore:
         return SqlStore.open(f"sqlite:///{path}")
 
-    def _pulled(self, name: str, pages: Pages, devices: int) -> Path:
+    def pulled(self, name: str, devices: int, pages: Pages | None = None) -> Path:
+        """A district that knows a fleet of so many; the same fleet that a server of so many has."""
         path = self.folder / name
         with self.open(path) as district:
-            district.pull(PagesConnector(pages, devices), workers=1)
+            district.pull(PagesConnector(pages or first_pages(devices), devices), workers=1)
         return path
 
     @contextmanager
