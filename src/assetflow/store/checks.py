@@ -8,6 +8,7 @@ sees names that exist, comparisons that mean something, and clean text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
@@ -108,14 +109,20 @@ def _comparable(kind: Kind, name: str) -> Column:
     return column
 
 
+@lru_cache(maxsize=1024)
+def _holds_text(kind: Kind, name: str) -> bool:
+    """Whether a field that can be compared holds text; if not, it holds numbers."""
+    return _comparable(kind, name).type in _TEXTS
+
+
 def _operand(kind: Kind, name: str, value: Any) -> Any:
     """A plain value that a field can be compared with."""
-    column = _comparable(kind, name)
-    if isinstance(value, str) and column.type in _TEXTS:
+    text = _holds_text(kind, name)
+    if text and isinstance(value, str):
         return clean_text(value)
-    if isinstance(value, int) and column.type in _NUMBERS and -_INT64 - 1 <= value <= _INT64:
+    if not text and isinstance(value, int) and -_INT64 - 1 <= value <= _INT64:
         return value
-    wanted = "text" if column.type in _TEXTS else "a whole number of at most 64 bits"
+    wanted = "text" if text else "a whole number of at most 64 bits"
     msg = f"{kind.name}.{name} is compared with {wanted}"
     raise InvalidValue(msg, kind=kind.name, field=name)
 
