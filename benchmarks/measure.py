@@ -131,6 +131,4 @@ def compare(
 def micros(seconds: float, count: int = 1) -> str:
     """Microseconds for each of *count*, with as many digits as mean something."""
     each = seconds / count * 1e6
-    if each >= 10_000:
-        return f"{each / 1000:,.0f} ms"
-    return f"{each:.0f} us" if each >= 100 else f"{each:.3g} us"
+    return f"{each / 1000:.3g} ms" if each >= 1_000 else f"{each:.3g} us"

@@ -88,7 +88,9 @@ def test_pairs_are_timed_in_turn_after_a_warm_up():
 
 
 def test_times_have_the_digits_that_mean_something():
-    assert [micros(s) for s in (3.14159e-6, 123.4e-6, 0.234)] == ["3.14 us", "123 us", "234 ms"]
+    times = [micros(s) for s in (3.14159e-6, 123.4e-6, 1.2345e-3, 0.234)]
+    assert times == ["3.14 us", "123 us", "1.23 ms", "234 ms"]
+    assert micros(3e-3, 1_000) == "3 us"
 
 
 def test_the_fleet_changes_as_it_is_told_to():
