@@ -139,8 +139,11 @@ class Session:
         dry_run: bool,
     ) -> T:
         result: list[T] = []
-        with suppress(_RolledBackError), self._transaction(durability) as (tx, plain_act):
-            act = evolve(plain_act, reason=reason, effective_at=effective_at, batch_id=batch_id)
+        with (
+            suppress(_RolledBackError),
+            self._transaction(durability, reason, effective_at, batch_id) as (tx, plain_act),
+        ):
+            act = plain_act
             if note is not None:
                 act = evolve(act, note_id=add_note(tx, act, *note))
             result.append(do(tx, act))
@@ -151,7 +154,13 @@ class Session:
         return result[0]
 
     @contextmanager
-    def _transaction(self, durability: Durability) -> Iterator[tuple[Transaction, Act]]:
+    def _transaction(
+        self,
+        durability: Durability,
+        reason: str | None,
+        effective_at: datetime | None,
+        batch_id: BatchId | None,
+    ) -> Iterator[tuple[Transaction, Act]]:
         with self.store.write(self.district, durability=durability) as tx:
             actor_id = self._actor_id or actor_for(tx, self.actor, new_id=self.new_id)
             yield (
@@ -161,6 +170,9 @@ class Session:
                     at=self.clock(),
                     new_id=self.new_id,
                     policy=self._policy_in(tx),
+                    effective_at=effective_at,
+                    reason=reason,
+                    batch_id=batch_id,
                 ),
             )
 
