@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetflow.exchange.claims import _index_all, _index_around
+from assetflow.exchange.indexing import index_all, index_around
 from assetflow.model import (
     ActorId,
     Device,
@@ -59,5 +59,5 @@ def test_some_devices_are_enough_to_match_some_claims(held, claimed):
             tx.record([registered(number, serial, tag, gone, fresh)])
     observed = [ObservedDevice(i, serial=serial, asset_tag=tag) for i, serial, tag in claimed]
     with store.read(LINCOLN) as tx:
-        whole, some = _index_all(tx, "google"), _index_around(tx, "google", observed)
+        whole, some = index_all(tx, "google"), index_around(tx, "google", observed)
     assert [some.match(o) for o in observed] == [whole.match(o) for o in observed]

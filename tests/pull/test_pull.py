@@ -278,7 +278,7 @@ def test_a_pull_that_ends_at_any_page_goes_on_from_there(bench, source, page, mo
         if len(served) == page:
             raise Killed
 
-    monkeypatch.setattr("assetflow.exchange.pull._GROUP", 1)
+    monkeypatch.setattr("assetflow.exchange.pages._GROUP", 1)
     with pytest.raises(Killed):
         bench.pull(source(fleet(80), before_page=die))
     committed = len(bench.all(RunPage))

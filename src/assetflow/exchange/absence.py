@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from assetflow.model import Device, ItemOutcome, Management, Observation, RunItem
+from assetflow.model import Device, F, ItemOutcome, Management, Observation, Query, RunItem
 from assetflow.model.events import DeviceAbsent, DeviceReturned
 from assetflow.store.ports import Entry, Put
 
@@ -25,11 +25,13 @@ def mark_absent(
 ) -> None:
     """Note that a complete listing lacked these records. The devices stay; nothing is retired.
 
-    Where the source has authority over management, the device's management becomes absent.
+    Where the source has authority over management, the device's management becomes absent, or
+    what another source with authority says of it that still lists it.
     """
     observations = tx.get_many(Observation, [(source, i) for i in source_ids])
     devices = _devices(tx, observations)
     rules = source in act.policy.authority.fields.get("management", ())
+    elsewhere = _elsewhere(tx, act, source, devices) if rules else {}
     entries, items, rows = [], [], []
     for observation in observations.values():
         device = devices.get((observation.device_id,))
@@ -38,8 +40,9 @@ def mark_absent(
         if device is None:
             continue
         puts: tuple[Put, ...] = ()
-        if rules and device.management is not Management.ABSENT:
-            after = evolve(device, management=Management.ABSENT, version=device.version + 1)
+        word = elsewhere.get(device.id, Management.ABSENT)
+        if rules and device.management is not word:
+            after = evolve(device, management=word, version=device.version + 1)
             puts = (Put(after, device),)
         event = DeviceAbsent(source=source, source_id=observation.source_id)
         entries.append(Entry(event=event, subject_id=device.id, stamp=act.stamp(), puts=puts))
@@ -57,6 +60,8 @@ def mark_returned(
     rules = source in act.policy.authority.fields.get("management", ())
     entries, items, rows = [], [], []
     for observation in observations.values():
+        if observation.absent_since is None:
+            continue  # told already: its listing was begun again
         device = devices.get((observation.device_id,))
         rows.append(evolve(observation, absent_since=None))
         items.append(_item(run_id, observation, ItemOutcome.RETURNED))
@@ -71,6 +76,26 @@ def mark_returned(
     tx.upsert(rows)
     tx.upsert(items)
     tx.record(entries)
+
+
+def _elsewhere(
+    tx: Transaction, act: Act, source: str, devices: dict[Any, Device]
+) -> dict[str, Management]:
+    """For devices that another source with authority still lists: what that source says of them."""
+    others = [s for s in act.policy.authority.fields.get("management", ()) if s != source]
+    ids = [device.id for device in devices.values()]
+    if not others or not ids:
+        return {}
+    listed = F.source.one_of(*others) & F.device_id.one_of(*ids) & F.absent_since.is_unknown()
+    found = sorted(
+        tx.find(Query(kind=Observation, where=listed)), key=lambda o: others.index(o.source)
+    )
+    words: dict[str, Management] = {}
+    for observation in found:
+        word = _management_in(observation)
+        if word is not Management.UNKNOWN and observation.device_id is not None:
+            words.setdefault(observation.device_id, word)
+    return words
 
 
 def _devices(tx: Transaction, observations: dict[Any, Observation]) -> dict[Any, Device]:

@@ -10,7 +10,7 @@ import socket
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from assetflow.errors import RunInProgress
 from assetflow.exchange.pages import Start
@@ -36,16 +36,19 @@ if TYPE_CHECKING:
 __all__ = [
     "KEPT_RUNS",
     "LEASE",
+    "Read",
     "begin",
     "fence",
     "new_owner",
     "prune",
     "resume_points",
-    "seen_ids",
 ]
 
 LEASE = timedelta(minutes=5)
 """How long a silent process keeps its run, when nothing else tells that it is dead."""
+
+_DONE_LIFE = 3_600.0
+"""Seconds for which a finished listing of an interrupted run still counts."""
 
 KEPT_RUNS = 7
 """Of how many runs of a source the pages' ids are kept."""
@@ -124,6 +127,9 @@ def begin(
         return Begun(run, shards, resumed=False)
     tx.lock((Run, (found.id,)))
     held = tx.get(Run, found.id) or found
+    if held.status is not RunStatus.RUNNING:
+        msg = f"another process has just ended the pull from {source}"
+        raise RunInProgress(msg, run_id=held.id)
     if not _is_dead(held.owner, now, held.lease_until):
         msg = f"another process works on the pull from {source}"
         raise RunInProgress(msg, run_id=held.id)
@@ -168,8 +174,9 @@ def resume_points(
     """Where to read on.
 
     Returns:
-        The listings to read, each with its page; and the states of those that outlived the
-        vendor's limit while no process worked on them and must begin again.
+        The listings to read, each with its page; and the states of those that must begin again:
+        they outlived the vendor's limit while no process worked on them, or they were finished
+        so long ago that they say nothing of today.
     """
     from assetflow.wire import Call  # noqa: PLC0415  # the wire's values, only when there is a pull
 
@@ -177,14 +184,15 @@ def resume_points(
     stale: list[RunShard] = []
     for shard in plan.shards:
         state = shards[shard.key]
-        if state.done:
-            continue
         age = (now - state.first_call_at).total_seconds() if state.first_call_at else 0.0
         limit = shard.listing.max_age
-        if state.following is None:
-            starts.append(Start(shard))
-        elif limit is not None and age > limit:
+        if state.done and age <= (limit or _DONE_LIFE):
+            continue
+        begun = state.following is not None
+        if state.done or (begun and limit is not None and age > limit):
             stale.append(state)
+            starts.append(Start(shard))
+        elif state.following is None:
             starts.append(Start(shard))
         else:
             starts.append(Start(shard, Call.from_dict(json.loads(state.following)), state.pages))
@@ -204,13 +212,45 @@ def fence(tx: Transaction, run: Run, owner: str) -> None:
         raise RunInProgress(msg, run_id=run.id)
 
 
-def seen_ids(tx: ReadTransaction, run_id: RunId) -> set[str]:
-    """The source ids on all pages that a run has applied."""
-    seen: set[str] = set()
-    for (ids,) in tx.values(Query(kind=RunPage, where=F.run_id == run_id), ("ids",)):
-        seen.update(bytes(ids).decode().split("\n"))
-    seen.discard("")
-    return seen
+@define
+class Read:
+    """What a run has read so far, by the pages that it has applied."""
+
+    seen: set[str] = field(factory=set)
+    """Ids of the records that it read."""
+    unread: set[str] = field(factory=set)
+    """Ids of the records that could not be read. They are at the source all the same."""
+    nameless: int = 0
+    """Records that could not be read and whose id is not known."""
+    unchanged: int = 0
+    """Records that were as they had been."""
+
+    @property
+    def problems(self) -> int:
+        """Records that could not be read."""
+        return len(self.unread) + self.nameless
+
+    @property
+    def met(self) -> int:
+        """Records that are at the source, read or not."""
+        return len(self.seen) + self.problems
+
+    @classmethod
+    def of(cls, tx: ReadTransaction, run_id: RunId) -> Read:
+        """What the pages of a run say."""
+        read = cls()
+        pages = Query(kind=RunPage, where=F.run_id == run_id)
+        for ids, unread, nameless, unchanged in tx.values(
+            pages, ("ids", "unread", "nameless", "unchanged")
+        ):
+            read.seen.update(bytes(ids).decode().split("\n"))
+            read.unread.update(bytes(unread).decode().split("\n"))
+            read.nameless += nameless
+            read.unchanged += unchanged
+        read.seen.discard("")
+        read.unread.discard("")
+        read.unread -= read.seen
+        return read
 
 
 def prune(tx: Transaction, *, source: str, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import define, evolve, field, frozen
 
+from assetflow.exchange.indexing import GONE, LINKED, index_all, index_around
 from assetflow.model import (
     Device,
     DeviceId,
@@ -26,8 +27,6 @@ from assetflow.model import (
     Run,
     RunItem,
     Sighting,
-    fold_serial,
-    fold_tag,
 )
 from assetflow.model.events import (
     DeviceLinked,
@@ -40,6 +39,7 @@ from assetflow.reconcile import (
     DeviceIndex,
     IndexedDevice,
     Match,
+    Verdicts,
     changed_fields,
     facts_of,
     weigh,
@@ -54,9 +54,7 @@ if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Claim", "Claims", "Tally", "compress_raw", "sighting_of"]
-
-_GONE = frozenset({Lifecycle.DISPOSED.value})
+__all__ = ["Claim", "Claims", "Tally", "compress_raw", "sighting_of", "too_long"]
 
 
 @frozen
@@ -112,15 +110,34 @@ def compress_raw(record: bytes, dictionary: bytes) -> bytes:
     return packer.compress(record) + packer.flush()
 
 
+def too_long(observed: ObservedDevice) -> str | None:
+    """The first field whose value is longer than the district can keep, if there is one."""
+    for name, longest in _LONGEST:
+        value = getattr(observed, name)
+        if value is not None and len(value.casefold()) > longest:  # folded, it may grow
+            return name
+    return None
+
+
+_LONGEST = (
+    ("source_id", 200),
+    ("serial", 200),
+    ("asset_tag", 200),
+    ("model", 200),
+    ("manufacturer", 200),
+)
+
+
 def sighting_of(source: str, observed: ObservedDevice) -> Sighting:
-    """Last contact and telemetry of a claim."""
+    """Last contact and telemetry of a claim; a text that is too long is cut."""
+    version, user = observed.os_version, observed.recent_user
     return Sighting(
         source=source,
         source_id=observed.source_id,
         last_seen_at=observed.last_seen_at,
-        os_version=observed.os_version,
+        os_version=version[:200] if version is not None else None,
         disk_free_bytes=observed.disk_free_bytes,
-        recent_user=observed.recent_user,
+        recent_user=user[:200] if user is not None else None,
     )
 
 
@@ -176,7 +193,7 @@ class Claims:
         return cls(
             source=source,
             run_id=run_id,
-            index=_index_all(tx, source) if whole else DeviceIndex(),
+            index=index_all(tx, source) if whole else DeviceIndex(),
             whole=whole,
             models={m.name_key: m for m in tx.find(Query(kind=DeviceModel))},
             places=places,
@@ -185,18 +202,30 @@ class Claims:
     def settle(self, tx: Transaction, act: Act, claims: Sequence[Claim], tally: Tally) -> None:
         """Decide about a group of claims and write what follows, in the caller's transaction."""
         if not self.whole:
-            self.index = _index_around(tx, self.source, [c.observed for c in claims])
+            self.index = index_around(tx, self.source, [c.observed for c in claims])
+        self.models = {m.name_key: m for m in tx.find(Query(kind=DeviceModel))}
+        devices = self._locked(tx, claims)
         known = tx.get_many(Observation, [(self.source, c.observed.source_id) for c in claims])
+        for claim in claims:
+            # matched only now: an earlier claim may have taken the device, or registered one
+            match = self.index.match(claim.observed)
+            if match.device_id is not None and (match.device_id,) not in devices:
+                found = (match.device_id,)
+                match = Match(how="unsure", reason="matched-meanwhile", candidates=found)
+            before = known.get((self.source, claim.observed.source_id))
+            self._one(act, claim, match, before, devices, tally)
+        self._write(tx)
+
+    def _locked(self, tx: Transaction, claims: Sequence[Claim]) -> dict[tuple[Any, ...], Device]:
+        """The devices that the claims match, locked; links made before the lock are taken in."""
         matches = [self.index.match(c.observed) for c in claims]
         found = sorted({m.device_id for m in matches if m.device_id is not None})
         tx.lock(*((Device, (i,)) for i in found))
-        devices = tx.get_many(Device, [(i,) for i in found])
-        for claim, match in zip(claims, matches, strict=True):
-            before = known.get((self.source, claim.observed.source_id))
-            # an earlier claim of this group may have registered a device with this serial
-            settled = self.index.match(claim.observed) if match.how == "new" else match
-            self._one(act, claim, settled, before, devices, tally)
-        self._write(tx)
+        loose = sorted({m.device_id for m in matches if m.device_id and m.how != "source-id"})
+        mine = (F.source == self.source) & F.device_id.one_of(*loose)
+        for source_id, device_id in tx.values(Query(kind=DeviceLink, where=mine), LINKED):
+            self.index.link(source_id, device_id)
+        return tx.get_many(Device, [(i,) for i in found])
 
     def _one(
         self,
@@ -283,10 +312,14 @@ class Claims:
             model_id=model.id if model else None,
             site_id=self.site_of(observed),
         )
+        verdicts = self._without_taken_names(verdicts, held)
         after = held
         if verdicts.taken:
             kept = model if "model_id" in verdicts.taken else self._model_of(held)
             after = with_model(evolve(verdicts.apply(held), version=held.version + 1), kept)
+            self.index.add(
+                IndexedDevice(after.id, after.serial, after.asset_tag, held.lifecycle.value in GONE)
+            )
         puts = (Put(after, held),) if verdicts.taken else ()
         facts = facts_of(observed)
         names = changed_fields(msgspec.json.decode(before.facts) if before else {}, facts)
@@ -318,6 +351,19 @@ class Claims:
             self._item(claim, ItemOutcome.DISAGREES, device_id=held.id, fields=verdicts.disagrees)
         self._entries.append(Entry(event=event, subject_id=held.id, stamp=act.stamp(), puts=puts))
         return after
+
+    def _without_taken_names(self, verdicts: Verdicts, held: Device) -> Verdicts:
+        """A tag or serial that another device has is a disagreement, whatever the authority."""
+        names = [
+            name
+            for name in ("serial", "asset_tag")
+            if name in verdicts.taken
+            and self.index.is_taken(held.id, **{name: verdicts.taken[name]})
+        ]
+        if not names:
+            return verdicts
+        taken = {n: v for n, v in verdicts.taken.items() if n not in names}
+        return Verdicts(taken=taken, disagrees=(*verdicts.disagrees, *names))
 
     def _model(self, act: Act, observed: ObservedDevice) -> DeviceModel | None:
         """The model that a claim names; one that is new is added."""
@@ -408,46 +454,3 @@ class Claims:
 
 def _text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
-
-
-# --- what a claim can be about -------------------------------------------------------------
-
-_INDEXED = ("id", "serial", "asset_tag", "lifecycle")
-_LINKED = ("source_id", "device_id")
-
-
-def _index_all(tx: ReadTransaction, source: str) -> DeviceIndex:
-    """All devices of the district, and all links of a source."""
-    rows = tx.values(Query(kind=Device), _INDEXED)
-    links: Any = tx.values(Query(kind=DeviceLink, where=F.source == source), _LINKED)
-    return DeviceIndex.of((_indexed(row) for row in rows), links)
-
-
-def _index_around(
-    tx: ReadTransaction, source: str, claimed: Sequence[ObservedDevice]
-) -> DeviceIndex:
-    """The devices that some claims can be about.
-
-    Those linked to one, and those that share a serial, or one that looks alike, or a tag with a
-    claim that is linked to none.
-    """
-    mine = F.source == source
-    ids = [observed.source_id for observed in claimed]
-    known: Any = tx.values(Query(kind=DeviceLink, where=mine & F.source_id.one_of(*ids)), _LINKED)
-    links: dict[str, DeviceId] = dict(known)
-    loose = [observed for observed in claimed if observed.source_id not in links]
-    serials = {fold_serial(observed.serial) for observed in loose} - {None}
-    tags = {fold_tag(observed.asset_tag) for observed in loose} - {None}
-    rows: dict[str, tuple[Any, ...]] = {}
-    for where in (F.serial_key.one_of(*serials), F.tag_key.one_of(*tags)):
-        rows |= {row[0]: row for row in tx.values(Query(kind=Device, where=where), _INDEXED)}
-    near = Query(kind=DeviceLink, where=mine & F.device_id.one_of(*rows))
-    index = DeviceIndex.of((_indexed(rows[i]) for i in sorted(rows)), links.items())
-    for source_id, device_id in tx.values(near, _LINKED):
-        index.link(source_id, device_id)
-    return index
-
-
-def _indexed(row: tuple[Any, ...]) -> IndexedDevice:
-    device_id, serial, tag, lifecycle = row
-    return IndexedDevice(device_id, serial, tag, lifecycle in _GONE)

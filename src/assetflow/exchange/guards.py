@@ -41,10 +41,12 @@ def too_much(
         count: Records that it would touch.
         known: Records that were known when the run began.
         percent: How many of the known ones may be touched.
-        floor: So many pass whatever the percentage.
+        floor: So many pass whatever the percentage; for absence never more than half.
         source: The source's name.
         run_id: The run.
     """
+    if option == "max_absent_percent":
+        floor = min(floor, known // 2)  # a fleet of a dozen must not vanish below the floor
     if count <= floor or count * 100 <= percent * known:
         return None
     what = _WORDS[option].format(count=count)

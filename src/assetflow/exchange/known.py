@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from assetflow.exchange.checkpoints import seen_ids
-from assetflow.exchange.claims import Claim, compress_raw, sighting_of
+from assetflow.exchange.checkpoints import Read
+from assetflow.exchange.claims import Claim, compress_raw, sighting_of, too_long
 from assetflow.model import F, Observation, Order, Query, Sighting
 from assetflow.reconcile import digest
+from assetflow.wire import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +34,17 @@ class Sorted:
     """Contacts newer than the last known, of records that did not change."""
     returned: list[str]
     """Ids that were absent."""
+    unread: list[str]
+    """Ids of records that could not be read or kept, which the run had not met."""
+    problems: list[Problem]
+    """What was wrong with them."""
+    nameless: int = 0
+    """Records that could not be read and whose id is not known."""
+
+    @property
+    def unchanged(self) -> int:
+        """How many of the ids are of records that are as they were."""
+        return len(self.ids) - len(self.fresh)
 
 
 @define
@@ -54,8 +66,8 @@ class Known:
     """Source ids of records that are absent."""
     last_seen: dict[str, Any] = field(factory=dict)
     """Source id to the last known contact."""
-    seen: set[str] = field(factory=set)
-    """Source ids that this run has seen."""
+    read: Read = field(factory=Read)
+    """What this run has read."""
 
     def load(self, tx: ReadTransaction, run: Run) -> None:
         """Read it from the store."""
@@ -74,13 +86,13 @@ class Known:
         pairs = tx.values(Query(kind=Sighting, where=mine), ("source_id", "last_seen_at"))
         self.last_seen = dict(pairs)
         if run.resumed:
-            self.seen = seen_ids(tx, run.id)
+            self.read = Read.of(tx, run.id)
 
     def sort(self, page: Page[Any]) -> Sorted:
         """Sort a page's records. One that the run has seen already is left out: it moved while it was read."""
-        digests, last_seen, seen = self.digests, self.last_seen, self.seen
+        digests, last_seen, seen = self.digests, self.last_seen, self.read.seen
         unmatched, absent = self.unmatched, self.absent
-        found = Sorted([], [], [], [])
+        found = Sorted([], [], [], [], [], list(page.problems))
         ids, sightings = found.ids, found.sightings
         changed: list[tuple[int, bytes]] = []
         observed: ObservedDevice
@@ -98,8 +110,40 @@ class Known:
             elif last_seen.get(source_id) != observed.last_seen_at:
                 sightings.append(sighting_of(self.source, observed))
         if changed:
-            found.fresh.extend(self._claims(page, changed))
-        return found
+            found.fresh.extend(self._claims(page, self._fitting(page, changed, found)))
+        return self._with_problems(found)
+
+    def _fitting(
+        self, page: Page[Any], changed: list[tuple[int, bytes]], found: Sorted
+    ) -> list[tuple[int, bytes]]:
+        """Those that can be kept. One with a value that is too long is a problem of its own."""
+        fitting = []
+        for position, mark in changed:
+            observed = page.items[position]
+            name = too_long(observed)
+            if name is None:
+                fitting.append((position, mark))
+                continue
+            source_id = observed.source_id
+            self.read.seen.discard(source_id)
+            found.ids.remove(source_id)
+            if source_id in found.returned:
+                found.returned.remove(source_id)
+            found.problems.append(Problem(path=name, message="is too long", record=source_id))
+        return fitting
+
+    def _with_problems(self, found: Sorted) -> Sorted:
+        """Count each record that cannot be read once, however often its page comes."""
+        nameless = 0
+        for problem in found.problems:
+            if problem.record is None:
+                nameless += 1
+            elif problem.record not in self.read.unread and problem.record not in self.read.seen:
+                self.read.unread.add(problem.record)
+                found.unread.append(problem.record)
+        self.read.nameless += nameless
+        self.read.unchanged += found.unchanged
+        return evolve(found, nameless=nameless)
 
     def _claims(self, page: Page[Any], changed: list[tuple[int, bytes]]) -> Iterator[Claim]:
         """Claims with their raw records: the page is split, and each record compressed, only here."""
@@ -130,6 +174,6 @@ class Known:
             self.unmatched.discard(source_id)
 
     def missing(self) -> list[str]:
-        """Records that are known, not yet absent, and were not seen by the run."""
-        seen, absent = self.seen, self.absent
-        return [i for i in self.digests if i not in seen and i not in absent]
+        """Records that are known, not yet absent, and were not met by the run."""
+        seen, unread, absent = self.read.seen, self.read.unread, self.absent
+        return [i for i in self.digests if i not in seen and i not in unread and i not in absent]

@@ -9,7 +9,6 @@ until all of them are seen, so that the change guard can stop a run before it ch
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -17,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
-from assetflow.errors import AssetflowError
+from assetflow.errors import AssetflowError, ConnectorError, ExchangeError, StoreError
 from assetflow.exchange import checkpoints
 from assetflow.exchange.absence import mark_absent, mark_returned
 from assetflow.exchange.claims import Claim, Claims, Tally
 from assetflow.exchange.guards import too_many_problems, too_much, unproven
+from assetflow.exchange.items import refused_item, unread_item
 from assetflow.exchange.known import Known, Sorted
-from assetflow.exchange.pages import Fetched, Restarted, fetch
+from assetflow.exchange.pages import Fetched, Restarted, after_restarts, fetch, groups
 from assetflow.exchange.report import OnProgress, Progress, PullReport
 from assetflow.model import (
     BatchId,
     F,
-    ItemOutcome,
     Observation,
     ObservedKind,
     Query,
@@ -46,20 +45,19 @@ from assetflow.store.ports import Durability
 
 if TYPE_CHECKING:
     from assetflow.connectors.spec import Connector, ShardPlan
-    from assetflow.errors import ChangeGuardTripped, ExchangeError, IncompleteListing
-    from assetflow.model import DeviceId, DistrictId, PullPolicy
+    from assetflow.errors import ChangeGuardTripped, IncompleteListing
+    from assetflow.model import DistrictId, PullPolicy
     from assetflow.store.ports import Store, Transaction
     from assetflow.wire import Problem
     from assetflow.workflows.acting import Act
 
 __all__ = ["pull_devices"]
 
-_GROUP = 3_000
-"""Records in one transaction; batches of this size were measured to write about twice as fast as single pages."""
-_PATIENCE = 2.0
-"""Seconds after which a group is written although it is small, so that little is lost when killed."""
 _STAGED_GROUP = 1_000
 _SHOWN_PROBLEMS = 100
+_PASSING = (ConnectorError, StoreError, ExchangeError)
+"""Errors after which the same run can go on: the network, the store, another process."""
+_NAMELESS = "absence was not judged: records without a readable id may be the missing ones"
 
 
 def pull_devices(
@@ -161,6 +159,7 @@ class _Pull:
     claims: Claims | None = None
     staged: int = 0
     incomplete: IncompleteListing | None = None
+    unjudged: bool = False
 
     @property
     def source(self) -> str:
@@ -170,13 +169,33 @@ class _Pull:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Let go of a run that an error interrupted, so that the next pull can take it up at once."""
-        if kind is None or self.run.status is not RunStatus.RUNNING:
+        """Let go of a run that an error interrupted, so that the next pull can take it up at once.
+
+        An error that would come again at the same place ends the run instead: what waited is
+        dropped, and the next pull begins afresh.
+        """
+        if kind is None:
             return
-        with suppress(AssetflowError), self._transaction() as (tx, _act):
+        with suppress(AssetflowError), self._transaction() as (tx, act):
             held = tx.get(Run, self.run.id)
-            if held is not None:
-                tx.upsert([evolve(held, owner=None, lease_until=None)])
+            if held is None or held.status is not RunStatus.RUNNING:
+                return
+            held = evolve(held, owner=None, lease_until=None)
+            if issubclass(kind, Exception) and not issubclass(kind, _PASSING):
+                self._drop_staged(tx)
+                code = kind.code if issubclass(kind, AssetflowError) else "unexpected"
+                words = "an error ended the run; the next pull begins afresh"
+                held = evolve(
+                    held, status=RunStatus.FAILED, ended_at=act.at, error_code=code, message=words
+                )
+            tx.upsert([held])
+
+    def _drop_staged(self, tx: Transaction) -> list[str]:
+        """Forget what waited; the ids of the records."""
+        mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
+        waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
+        tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
+        return waiting
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[Transaction, Act]]:
@@ -203,7 +222,7 @@ class _Pull:
             with self._transaction() as (tx, _act):
                 self._restart(tx, state)
         self._tell("read")
-        for group in _groups(fetch(self.connector.wire, starts, workers=workers)):
+        for group in groups(fetch(self.connector.wire, starts, workers=workers)):
             self._apply_group(group)
             self._tell("read")
 
@@ -216,18 +235,26 @@ class _Pull:
             sightings: list[Sighting] = []
             returned: list[str] = []
             pages: list[RunPage] = []
-            for item in _after_restarts(group):
+            unread: list[RunItem] = []
+            for item in after_restarts(group):
                 found = self.known.sort(item.page)
                 fresh += found.fresh
                 sightings += found.sightings
                 returned += found.returned
                 pages.append(self._page(item, found))
+                unread += [
+                    unread_item(self.run.id, problem)
+                    for problem in found.problems
+                    if problem.record
+                ]
                 self._advance(item, found, act.at)
             tx.insert(pages)
+            tx.upsert(unread)
             if sightings:
                 tx.upsert(sightings)
             if returned:
                 mark_returned(tx, act, self.source, self.run.id, returned)
+                self.known.absent.difference_update(returned)
             if fresh:
                 self._keep(tx, act, fresh)
             tx.upsert([self.shards[key] for key in {i.shard.key for i in group}])
@@ -240,6 +267,9 @@ class _Pull:
             page=item.number,
             records=len(found.ids),
             ids="\n".join(found.ids).encode(),
+            unchanged=found.unchanged,
+            unread="\n".join(found.unread).encode(),
+            nameless=found.nameless,
         )
 
     def _advance(self, item: Fetched, found: Sorted, now: datetime) -> None:
@@ -252,17 +282,19 @@ class _Pull:
             first_call_at=state.first_call_at or now,
             done=following is None,
         )
-        self.tally.seen += len(found.ids)
-        self.tally.unchanged += len(found.ids) - len(found.fresh)
-        self.tally.problems += len(item.page.problems)
-        self.problems.extend(item.page.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)])
+        self._count()
+        self.problems.extend(found.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)])
+
+    def _count(self) -> None:
+        read = self.known.read
+        self.tally.seen, self.tally.unchanged = len(read.seen), read.unchanged
+        self.tally.problems = read.problems
 
     def _restart(self, tx: Transaction, state: RunShard) -> None:
         """Begin a listing again. What was applied of it stays: applying it again changes nothing."""
         self.shards[state.shard] = checkpoints.restart(tx, state)
-        before = len(self.known.seen)
-        self.known.seen = checkpoints.seen_ids(tx, self.run.id)
-        self.tally.seen -= before - len(self.known.seen)
+        self.known.read = checkpoints.Read.of(tx, self.run.id)
+        self._count()
 
     # --- new and changed records ------------------------------------------------------------
 
@@ -367,6 +399,9 @@ class _Pull:
         """
         if not self._proved_complete():
             return
+        if self.known.read.nameless:
+            self.unjudged = True  # one of the missing may be one of those without a name
+            return
         missing = self.known.missing()
         self._stop_for(self._too_much("max_absent_percent", len(missing), percent, floor))
         for first in range(0, len(missing), _STAGED_GROUP):
@@ -382,7 +417,7 @@ class _Pull:
         if self.plan.expected is None:
             return self.plan.complete_without_count
         counts = {self.plan.expected}
-        seen = len(self.known.seen) + self.tally.problems
+        seen = self.known.read.met
         if seen != self.plan.expected and self.plan.recount is not None:
             counts.add(self.connector.wire.run(self.plan.recount()))
         self.incomplete = unproven(seen=seen, counts=counts, source=self.source, run_id=self.run.id)
@@ -394,7 +429,8 @@ class _Pull:
         Raises:
             IncompleteListing: with the report.
         """
-        status = RunStatus.PARTIAL if self.incomplete else RunStatus.COMPLETE
+        partial = self.incomplete is not None or self.unjudged
+        status = RunStatus.PARTIAL if partial else RunStatus.COMPLETE
         report = self._close(status, self.incomplete)
         self._tell("done")
         if self.incomplete is not None:
@@ -405,37 +441,27 @@ class _Pull:
         if error is None:
             return
         with self._transaction() as (tx, _act):
-            mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
-            waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
+            waiting = self._drop_staged(tx)
             held = Query(kind=Observation, where=F.source == self.source)
             pairs: Any = tx.values(held, ("source_id", "device_id")) if waiting else ()
             devices = dict(pairs)
-            tx.upsert([self._refused(i, devices.get(i), error) for i in waiting])
-            tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
+            tx.upsert([refused_item(self.run.id, i, devices.get(i), error) for i in waiting])
         self._close(RunStatus.STOPPED, error)
         raise error
 
-    def _refused(self, source_id: str, device_id: DeviceId | None, error: ExchangeError) -> RunItem:
-        return RunItem(
-            run_id=self.run.id,
-            source_id=source_id,
-            device_id=device_id,
-            outcome=ItemOutcome.REFUSED,
-            reason=error.code,
-        )
-
     def _close(self, status: RunStatus, error: ExchangeError | None) -> PullReport:
         with self._transaction() as (tx, act):
-            self.run = evolve(
+            ended = evolve(
                 self.tally.onto(self.run),
                 status=status,
                 ended_at=act.at,
                 owner=None,
                 lease_until=None,
-                message=error.message if error else None,
+                message=error.message if error else _NAMELESS if self.unjudged else None,
                 error_code=error.code if error else None,
             )
-            tx.upsert([self.run])
+            tx.upsert([ended])
+        self.run = ended
         report = PullReport(run=self.run, problems=tuple(self.problems))
         if error is not None:
             error.report = report
@@ -460,29 +486,3 @@ class _Pull:
                 applied=self.tally.created + self.tally.linked + self.tally.changed,
             )
         )
-
-
-def _after_restarts(group: list[Fetched | Restarted]) -> list[Fetched]:
-    """The pages of a group, without those of a listing that were fetched before it began again."""
-    pages: list[Fetched] = []
-    for item in group:
-        if isinstance(item, Restarted):
-            pages = [p for p in pages if p.shard.key != item.shard.key]
-        else:
-            pages.append(item)
-    return pages
-
-
-def _groups(items: Iterator[Fetched | Restarted | None]) -> Iterator[list[Fetched | Restarted]]:
-    """Pages in groups worth a transaction: many records, or all that came in a while."""
-    group: list[Fetched | Restarted] = []
-    records, since = 0, time.monotonic()
-    for item in items:
-        if item is not None:
-            group.append(item)
-            records += len(item.page.items) if isinstance(item, Fetched) else 0
-        if group and (records >= _GROUP or item is None or time.monotonic() - since > _PATIENCE):
-            yield group
-            group, records, since = [], 0, time.monotonic()
-    if group:
-        yield group

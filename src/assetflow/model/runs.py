@@ -157,6 +157,12 @@ class RunPage(Record):
     """How many records it held."""
     ids: Volatile[bytes]
     """The records' source ids, a line feed between. Vendor device ids only."""
+    unchanged: Volatile[int] = 0
+    """How many of them were as they had been."""
+    unread: Volatile[bytes] = b""
+    """Ids of records that could not be read, a line feed between: they are there all the same."""
+    nameless: Volatile[int] = 0
+    """Records that could not be read and whose id is not known."""
 
 
 @frozen(kw_only=True, field_transformer=quiet)

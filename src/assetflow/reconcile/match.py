@@ -1,6 +1,6 @@
 """Which device a source's record is: by the vendor's id, else by serial, else by tag, else nobody knows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from attrs import field, frozen
 
@@ -73,16 +73,34 @@ class DeviceIndex:
         return index
 
     def add(self, device: IndexedDevice) -> None:
-        """A device that is there from now on."""
+        """A device that is there from now on, or has another serial or tag from now on."""
+        before = self.by_id.get(device.id)
+        if before is not None:
+            for table, key in self._keys(before):
+                table[key].remove(device.id)
         self.by_id[device.id] = device
-        serial, tag, alike = (
-            fold_tag(device.serial),
-            fold_tag(device.asset_tag),
-            fold_serial(device.serial),
+        for table, key in self._keys(device):
+            table.setdefault(key, []).append(device.id)
+
+    def _keys(self, device: IndexedDevice) -> Iterator[tuple[dict[str, list[DeviceId]], str]]:
+        serial, tag = fold_tag(device.serial), fold_tag(device.asset_tag)
+        alike = fold_serial(device.serial)
+        if serial:
+            yield self.by_serial, serial
+        if tag:
+            yield self.by_tag, tag
+        if alike:
+            yield self.by_alike, alike
+
+    def is_taken(
+        self, device_id: DeviceId, *, serial: str | None = None, asset_tag: str | None = None
+    ) -> bool:
+        """Whether another device has that serial or tag; one that is disposed of counts too."""
+        same = (
+            *self.by_serial.get(fold_tag(serial) or "", ()),
+            *self.by_tag.get(fold_tag(asset_tag) or "", ()),
         )
-        for table, key in ((self.by_serial, serial), (self.by_tag, tag), (self.by_alike, alike)):
-            if key:
-                table.setdefault(key, []).append(device.id)
+        return any(other != device_id for other in same)
 
     def link(self, source_id: str, device_id: DeviceId) -> None:
         """The source's record is that device from now on."""

@@ -368,6 +368,9 @@ def _sources_and_runs() -> None:
         number("page"),
         number("records"),
         blob("ids"),
+        number("unchanged"),
+        blob("unread"),
+        number("nameless"),
     )
     table(
         "af_run_item",
