@@ -16,7 +16,7 @@ import pytest
 from assetflow.connectors.oneroster import read_roster
 from assetflow.errors import AssetflowError
 from assetflow.exchange.imports import DeviceImport, PersonImport, apply
-from assetflow.exchange.roster import RosterImport
+from assetflow.exchange.rosters import RosterImport
 from assetflow.files import FileLimits, open_archive, read_table
 from assetflow.model import District, DistrictPolicy
 from assetflow.model.events import DistrictCreated

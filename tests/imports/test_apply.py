@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assetflow.errors import InvalidValue, PlanChanged, StaleVersion, StoreLocked
-from assetflow.exchange.imports_plan import REJECT_HEADINGS, Outcome
+from assetflow.exchange.imports import REJECT_HEADINGS, Outcome
 from assetflow.model import Condition, Device, ImportBatch, Lifecycle, OpenCustody, RunItem
 from assetflow.store.memory import MemoryStore
 from assetflow.workflows.custody import check_out

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetflow.exchange import imports_cells as cells
-from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_fields import DEVICE_COLUMNS, PERSON_COLUMNS, CellKind, grade_code
+from assetflow.exchange.imports import cells
+from assetflow.exchange.imports.cells import BadCell
+from assetflow.exchange.imports.fields import DEVICE_COLUMNS, PERSON_COLUMNS, CellKind, grade_code
 from assetflow.files import header_key, is_placeholder
 from assetflow.model import Money
 

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from assetflow.errors import ConfigError, FileUnreadable, InvalidValue, UnknownColumns
-from assetflow.exchange.imports_plan import Outcome
+from assetflow.exchange.imports import Outcome
 from assetflow.model import (
     Condition,
     Custody,

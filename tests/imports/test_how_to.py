@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assetflow.exchange.imports_fields import DEVICE_COLUMNS, PERSON_COLUMNS
+from assetflow.exchange.imports.fields import DEVICE_COLUMNS, PERSON_COLUMNS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "import-a-spreadsheet.md"
 SPECS = [*DEVICE_COLUMNS.values(), *PERSON_COLUMNS.values()]

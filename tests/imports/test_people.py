@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetflow.errors import AssetflowError, InvalidValue
-from assetflow.exchange.imports_plan import Outcome
+from assetflow.exchange.imports import Outcome
 from assetflow.model import Person, PersonKind, PersonStatus, Place
 from assetflow.workflows.people import MARK_KEY_BYTES, leave_person
 

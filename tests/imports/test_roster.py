@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetflow.errors import ChangeGuardTripped, PlanChanged
-from assetflow.exchange.imports_plan import REJECT_HEADINGS, Outcome
-from assetflow.exchange.roster import RosterImport
+from assetflow.exchange.imports import REJECT_HEADINGS, Outcome
+from assetflow.exchange.rosters import RosterImport
 from assetflow.model import (
     Guardianship,
     ImportBatch,

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from assetflow.exchange.imports_plan import Outcome
-from assetflow.exchange.roster import RosterImport
+from assetflow.exchange.imports import Outcome
+from assetflow.exchange.rosters import RosterImport
 from assetflow.model import Device, ImportBatch
 from assetflow.store.sql.store import SqlStore
 from assetflow.testing.seed import seed_district

@@ -14,7 +14,7 @@ from assetflow.cli.shapes import AttentionGroupRow
 
 if TYPE_CHECKING:
     from assetflow.cli.shown import Output
-    from assetflow.exchange.imports_plan import ImportReport
+    from assetflow.exchange.imports import ImportReport
     from assetflow.testing.demo import DemoReport
 
 __all__ = ["CleanedCard", "DemoCard", "Step", "cleaned", "demo_lines", "tell_demo"]

@@ -12,7 +12,7 @@ from assetflow.model import ItemOutcome
 
 if TYPE_CHECKING:
     from assetflow.district import District
-    from assetflow.exchange.imports_plan import ImportPlan, ImportReport
+    from assetflow.exchange.imports import ImportPlan, ImportReport
 
 __all__ = ["readable", "rejects_path", "row_of", "run_id", "word_of"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assetflow.exchange.imports import DeviceImport, PersonImport, apply
-from assetflow.exchange.roster import RosterImport
+from assetflow.exchange.rosters import RosterImport
 from assetflow.model import BatchId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from assetflow.district.session import Session
-    from assetflow.exchange.imports_plan import ImportPlan, ImportReport
-    from assetflow.exchange.roster import RosterPlan
+    from assetflow.exchange.imports import ImportPlan, ImportReport
+    from assetflow.exchange.rosters import RosterPlan
     from assetflow.files import Readable, Source
 
 __all__ = ["Imports"]
@@ -74,7 +74,7 @@ class Imports:
 
         Args:
             file: A path, the bytes, or an open binary file: a zip of OneRoster 1.1 or 1.2 CSV.
-            **how: Further settings of [`RosterImport`][assetflow.exchange.roster.RosterImport].
+            **how: Further settings of [`RosterImport`][assetflow.exchange.rosters.RosterImport].
 
         Raises:
             FileError: the file cannot be read, is refused, or is no roster.

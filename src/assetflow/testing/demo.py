@@ -39,7 +39,7 @@ from assetflow.testing.seed_files import (
 
 if TYPE_CHECKING:
     from assetflow.district import District
-    from assetflow.exchange.imports_plan import ImportReport
+    from assetflow.exchange.imports import ImportReport
     from assetflow.exchange.report import OnProgress, PullReport
     from assetflow.testing.seed_values import SeededDistrict
     from assetflow.workflows.attention import AttentionItem

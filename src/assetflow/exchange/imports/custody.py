@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from attrs import define, evolve, field, frozen
 
 from assetflow.errors import ConfigError
-from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_people_index import KnownPerson, PeopleIndex
+from assetflow.exchange.imports.cells import BadCell
+from assetflow.exchange.imports.people_index import KnownPerson, PeopleIndex
 from assetflow.model import (
     Condition,
     Custody,

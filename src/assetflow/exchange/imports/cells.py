@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from assetflow.errors import InvalidValue
-from assetflow.exchange.imports_plan import Finding
+from assetflow.exchange.imports.plan import Finding
 from assetflow.files import bare, spoilt_identifier, spoilt_text
 from assetflow.model import Money
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from assetflow.exchange.imports_plan import Finding
+from assetflow.exchange.imports.plan import Finding
 from assetflow.model import DeviceId, PersonId, PersonKind, fold_serial, fold_tag
 from assetflow.rules.derived import fold_email
 
 if TYPE_CHECKING:
-    from assetflow.exchange.imports_people_index import PeopleIndex
+    from assetflow.exchange.imports.people_index import PeopleIndex
     from assetflow.reconcile import DeviceIndex
 
 __all__ = ["Findings", "MatchedDevice", "MatchedPerson", "match_device", "match_person"]

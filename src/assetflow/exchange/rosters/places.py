@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
-from assetflow.exchange.imports_match import Findings
-from assetflow.exchange.imports_places import place_text
-from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
-from assetflow.exchange.imports_sheet import Draft
+from assetflow.exchange.imports.match import Findings
+from assetflow.exchange.imports.places import place_text
+from assetflow.exchange.imports.plan import Change, Finding, Outcome, PlannedRow, Reject
+from assetflow.exchange.imports.sheet import Draft
 from assetflow.files import Notice
 from assetflow.model import F, Guardianship, Place, PlaceId, PlaceKind, PlaceLink, Query
 from assetflow.rules.derived import fold_name

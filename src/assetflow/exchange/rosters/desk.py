@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
-from assetflow.exchange.imports_fields import grade_code
-from assetflow.exchange.imports_match import Findings, match_person
-from assetflow.exchange.imports_people_index import KnownPerson, PeopleIndex
-from assetflow.exchange.imports_places import place_text
-from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
-from assetflow.exchange.imports_sheet import Draft
-from assetflow.exchange.roster_places import (
+from assetflow.exchange.imports.fields import grade_code
+from assetflow.exchange.imports.match import Findings, match_person
+from assetflow.exchange.imports.people_index import KnownPerson, PeopleIndex
+from assetflow.exchange.imports.places import place_text
+from assetflow.exchange.imports.plan import Change, Finding, Outcome, PlannedRow, Reject
+from assetflow.exchange.imports.sheet import Draft
+from assetflow.exchange.rosters.places import (
     ABSENT,
     GUARDIANS,
     ORGS,

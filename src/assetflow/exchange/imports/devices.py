@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define, evolve, field, frozen
 
 from assetflow.errors import Refusal
-from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_custody import Assignments, Placed, time_zone
-from assetflow.exchange.imports_fields import CUSTOM
-from assetflow.exchange.imports_match import Findings, MatchedDevice, match_device
-from assetflow.exchange.imports_people_index import PeopleIndex
-from assetflow.exchange.imports_places import PlaceBook, place_text
-from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
+from assetflow.exchange.imports.cells import BadCell
+from assetflow.exchange.imports.custody import Assignments, Placed, time_zone
+from assetflow.exchange.imports.fields import CUSTOM
+from assetflow.exchange.imports.match import Findings, MatchedDevice, match_device
+from assetflow.exchange.imports.people_index import PeopleIndex
+from assetflow.exchange.imports.places import PlaceBook, place_text
+from assetflow.exchange.imports.plan import Change, Finding, Outcome, PlannedRow, Reject
 from assetflow.files import Notice
 from assetflow.model import (
     Device,
@@ -44,7 +44,7 @@ from assetflow.workflows.models import model_entry, new_model, with_custom
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assetflow.exchange.imports_sheet import Draft, Sheet
+    from assetflow.exchange.imports.sheet import Draft, Sheet
     from assetflow.model import Record
     from assetflow.rules.decision import Decision
     from assetflow.store.ports import Entry, Key, ReadTransaction

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, evolve, field
 
-from assetflow.errors import DuplicateKey, PlanChanged, StaleVersion, StoreLocked
-from assetflow.exchange.imports_plan import (
+from assetflow.errors import DuplicateKey, InvalidValue, PlanChanged, StaleVersion, StoreLocked
+from assetflow.exchange.imports.plan import (
     ImportPlan,
     ImportReport,
     Outcome,
@@ -25,15 +25,16 @@ from assetflow.store.ports import Durability
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assetflow.exchange.imports_plan import Reject
-    from assetflow.exchange.imports_sheet import Draft
+    from assetflow.exchange.imports.plan import Reject
+    from assetflow.exchange.imports.sheet import Draft
     from assetflow.model import Record
     from assetflow.store.ports import Entry, Head, Key, ReadTransaction, Store, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Decided", "Desk", "apply_plan", "batch_of"]
+__all__ = ["Decided", "Desk", "apply", "batch_of"]
 
 _ATTEMPTS = 5
+_CHUNK = 1_000
 _HARMLESS = frozenset(
     {
         "device.checked_out@1",
@@ -94,21 +95,44 @@ def is_complete(batch: ImportBatch | None) -> bool:
     )
 
 
-def apply_plan(
+def apply(
     store: Store,
     plan: ImportPlan,
     act: Act,
-    desk: Callable[[], Desk],
     *,
     entropy: Callable[[int], bytes],
-    again: bool,
-    batch_size: int,
-    progress: Callable[[int, int], None] | None,
+    again: bool = False,
+    batch_size: int = _CHUNK,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
-    """Apply a plan, see [`apply`][assetflow.exchange.imports.apply]."""
+    """Do what a plan shows.
+
+    Every row is looked at again under its lock. Rows that meanwhile say nothing new are passed
+    over; when one means something else than the plan showed, nothing more is written.
+
+    Args:
+        store: Where to write.
+        plan: The plan.
+        act: Who, when and why. Its batch is set here: it follows from the file and the options.
+        entropy: Gives that many random bytes, for the keys of new people's marks.
+        again: Apply it although the same file was applied before.
+        batch_size: Rows a transaction.
+        progress: Told how many of how many rows are done, after each transaction.
+
+    Returns:
+        What came of it. When the same file was applied before, nothing was done and it says so.
+
+    Raises:
+        ChangeGuardTripped: a roster without most of the people whom the last one had.
+        PlanChanged: the district changed where it matters. Plan again, and look.
+        StoreLocked: others write all the time; apply the same plan again.
+    """
+    if batch_size < 1:
+        raise InvalidValue("a batch has at least one row")
+    plan.check()
     batch_id = BatchId(act.new_id()) if again else batch_of(plan.digest)
     act = evolve(act, batch_id=batch_id, reason=act.reason or "import")
-    run = _Run(store, plan, act, desk, entropy)
+    run = _Run(store, plan, act, entropy)
     batch = run.prepare()
     if batch is not None and is_complete(batch):
         return batch_report(batch, plan.name, again=True, notices=plan.notices)
@@ -140,7 +164,6 @@ class _Run:
     store: Store
     plan: ImportPlan
     act: Act
-    make_desk: Callable[[], Desk]
     entropy: Callable[[int], bytes]
     resumed: bool = field(default=False, init=False)
     _desk: Desk | None = field(default=None, init=False)
@@ -163,12 +186,12 @@ class _Run:
             self._open_desk(tx, head)
             if head != self.plan.head:
                 todo = [row for row in self.plan.rows if row.outcome is not Outcome.UNCHANGED]
-                for chunk in _chunks(todo, 1_000):
+                for chunk in _chunks(todo, _CHUNK):
                     self._decide(tx, chunk)
         return batch
 
     def _open_desk(self, tx: ReadTransaction, head: Head) -> Desk:
-        self._desk = self.make_desk()
+        self._desk = self.plan.how.desk(self.plan.sheet)
         self._desk.load(tx)
         self._seq = head.seq
         return self._desk
@@ -207,7 +230,7 @@ class _Run:
     def _write(self, rows: Sequence[PlannedRow], *, last: bool) -> ImportBatch:
         act, plan = self.act, self.plan
         with self.store.write(plan.district, durability=Durability.BULK) as tx:
-            desk = self._desk or self.make_desk()
+            desk = self._desk or self.plan.how.desk(self.plan.sheet)
             tx.lock((ImportBatch, (act.batch_id,)), *desk.locks(rows))
             head = tx.head()
             if self._desk is None or (

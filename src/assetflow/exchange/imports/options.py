@@ -1,9 +1,4 @@
-"""Files in: a device inventory or a list of people, planned first and applied then.
-
-A plan shows what every column is taken for and what every row would do; it writes nothing.
-Applying it twice changes nothing the second time, and one that was interrupted is finished by
-planning and applying the same file again.
-"""
+"""How a device inventory or a list of people is read and planned: the options, and the plan they give."""
 
 from __future__ import annotations
 
@@ -15,27 +10,25 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from assetflow.errors import InvalidValue
-from assetflow.exchange.imports_apply import apply_plan, batch_of, is_complete
-from assetflow.exchange.imports_devices import DeviceDesk
-from assetflow.exchange.imports_fields import DEVICE_COLUMNS, PERSON_COLUMNS
-from assetflow.exchange.imports_people import PersonDesk
-from assetflow.exchange.imports_places import PlaceBook
-from assetflow.exchange.imports_plan import Finding, ImportPlan, Outcome, PlannedRow, Reject, merged
-from assetflow.exchange.imports_sheet import Draft, Reading, Sheet, read_sheet
+from assetflow.exchange.imports.applying import batch_of, is_complete
+from assetflow.exchange.imports.devices import DeviceDesk
+from assetflow.exchange.imports.fields import DEVICE_COLUMNS, PERSON_COLUMNS
+from assetflow.exchange.imports.people import PersonDesk
+from assetflow.exchange.imports.places import PlaceBook
+from assetflow.exchange.imports.plan import Finding, ImportPlan, Outcome, PlannedRow, Reject, merged
+from assetflow.exchange.imports.sheet import Draft, Reading, Sheet, read_sheet
 from assetflow.files import DEFAULT_LIMITS, FileLimits, Notice
 from assetflow.model import CustomField, District, ImportBatch, Query, fold_tag
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assetflow.exchange.imports_apply import Decided, Desk
-    from assetflow.exchange.imports_fields import FieldSpec
-    from assetflow.exchange.imports_plan import ImportReport
+    from assetflow.exchange.imports.applying import Decided
+    from assetflow.exchange.imports.fields import FieldSpec
     from assetflow.files import Readable, Source
-    from assetflow.store.ports import ReadTransaction, Store
-    from assetflow.workflows.acting import Act
+    from assetflow.store.ports import ReadTransaction
 
-__all__ = ["DeviceImport", "PersonImport", "apply"]
+__all__ = ["DeviceImport", "PersonImport"]
 
 _CHUNK = 1_000
 Keys = Callable[[Draft], Iterable[tuple[str, object]]]
@@ -179,57 +172,6 @@ class PersonImport(_Import):
         """What decides about the rows of a list of people."""
         places = self._places(sheet, create_rooms=False)
         return PersonDesk(sheet=sheet, match_on=self.match_on, places=places)
-
-
-def apply(
-    store: Store,
-    plan: ImportPlan,
-    act: Act,
-    *,
-    entropy: Callable[[int], bytes],
-    again: bool = False,
-    batch_size: int = _CHUNK,
-    progress: Callable[[int, int], None] | None = None,
-) -> ImportReport:
-    """Do what a plan shows.
-
-    Every row is looked at again under its lock. Rows that meanwhile say nothing new are passed
-    over; when one means something else than the plan showed, nothing more is written.
-
-    Args:
-        store: Where to write.
-        plan: The plan.
-        act: Who, when and why. Its batch is set here: it follows from the file and the options.
-        entropy: Gives that many random bytes, for the keys of new people's marks.
-        again: Apply it although the same file was applied before.
-        batch_size: Rows a transaction.
-        progress: Told how many of how many rows are done, after each transaction.
-
-    Returns:
-        What came of it. When the same file was applied before, nothing was done and it says so.
-
-    Raises:
-        ChangeGuardTripped: a roster without most of the people whom the last one had.
-        PlanChanged: the district changed where it matters. Plan again, and look.
-        StoreLocked: others write all the time; apply the same plan again.
-    """
-    if batch_size < 1:
-        raise InvalidValue("a batch has at least one row")
-    plan.check()
-
-    def desk() -> Desk:
-        return plan.how.desk(plan.sheet)
-
-    return apply_plan(
-        store,
-        plan,
-        act,
-        desk,
-        entropy=entropy,
-        again=again,
-        batch_size=batch_size,
-        progress=progress,
-    )
 
 
 # --- planning ------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
-from assetflow.exchange.imports_cells import BadCell
-from assetflow.exchange.imports_match import Findings, MatchedPerson, match_person
-from assetflow.exchange.imports_people_index import KnownPerson, PeopleIndex
-from assetflow.exchange.imports_places import PlaceBook, place_text
-from assetflow.exchange.imports_plan import Change, Finding, Outcome, PlannedRow, Reject
+from assetflow.exchange.imports.cells import BadCell
+from assetflow.exchange.imports.match import Findings, MatchedPerson, match_person
+from assetflow.exchange.imports.people_index import KnownPerson, PeopleIndex
+from assetflow.exchange.imports.places import PlaceBook, place_text
+from assetflow.exchange.imports.plan import Change, Finding, Outcome, PlannedRow, Reject
 from assetflow.files import Notice
 from assetflow.model import Person, PersonId, PersonKind, PersonStatus
 from assetflow.rules.derived import fold_email
@@ -21,7 +21,7 @@ from assetflow.workflows.people import change_person_entry, register_person_entr
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from assetflow.exchange.imports_sheet import Draft, Sheet
+    from assetflow.exchange.imports.sheet import Draft, Sheet
     from assetflow.model import Record
     from assetflow.store.ports import Entry, Key, ReadTransaction
     from assetflow.workflows.acting import Act

@@ -15,8 +15,8 @@ from attrs import field, frozen
 
 from assetflow.connectors.oneroster import Roster, read_roster
 from assetflow.errors import ChangeGuardTripped
-from assetflow.exchange.imports_apply import batch_of, is_complete
-from assetflow.exchange.imports_plan import (
+from assetflow.exchange.imports.applying import batch_of, is_complete
+from assetflow.exchange.imports.plan import (
     Finding,
     ImportPlan,
     Outcome,
@@ -24,9 +24,9 @@ from assetflow.exchange.imports_plan import (
     Reject,
     merged,
 )
-from assetflow.exchange.imports_sheet import Draft
-from assetflow.exchange.roster_desk import RosterDesk
-from assetflow.exchange.roster_places import ABSENT, GUARDIANS, ORGS, USERS
+from assetflow.exchange.imports.sheet import Draft
+from assetflow.exchange.rosters.desk import RosterDesk
+from assetflow.exchange.rosters.places import ABSENT, GUARDIANS, ORGS, USERS
 from assetflow.files import DEFAULT_LIMITS, FileLimits, Notice
 from assetflow.model import ImportBatch, ObservedPlace, PersonKind
 from assetflow.rules.derived import fold_email

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    from assetflow.exchange.imports_apply import Desk
-    from assetflow.exchange.imports_sheet import Draft
+    from assetflow.exchange.imports.applying import Desk
+    from assetflow.exchange.imports.sheet import Draft
     from assetflow.files import Notice
     from assetflow.model import BatchId, DistrictId, ImportBatch
     from assetflow.store.ports import Head

@@ -1,7 +1,7 @@
 """A file as rows of typed values: which column fills which field, and which cells cannot be read.
 
 Nothing here knows a store. What a row means for the district's records is decided by
-`imports_devices` and `imports_people`.
+[`devices`][assetflow.exchange.imports.devices] and [`people`][assetflow.exchange.imports.people].
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field, frozen
 
 from assetflow.errors import InvalidValue
-from assetflow.exchange import imports_cells as cells
-from assetflow.exchange.imports_cells import CLEAR, BadCell
-from assetflow.exchange.imports_fields import CUSTOM, CellKind, FieldSpec, grade_code
-from assetflow.exchange.imports_plan import (
+from assetflow.exchange.imports import cells
+from assetflow.exchange.imports.cells import CLEAR, BadCell
+from assetflow.exchange.imports.fields import CUSTOM, CellKind, FieldSpec, grade_code
+from assetflow.exchange.imports.plan import (
     REJECT_HEADINGS,
     ColumnUse,
     Finding,

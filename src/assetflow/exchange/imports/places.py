@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 
-from assetflow.exchange.imports_cells import BadCell
+from assetflow.exchange.imports.cells import BadCell
 from assetflow.model import Place, PlaceId, PlaceKind, PlaceTree, Query
 from assetflow.rules.derived import fold_name
 from assetflow.workflows.places import find_places, place_entry
