@@ -12,6 +12,7 @@ AssetflowError
 │   ├── InvalidValue            a value that cannot be what it should be
 │   ├── NotFound                nothing answers to that reference
 │   ├── AmbiguousReference      more than one record answers to that reference
+│   ├── SignatureInvalid        a webhook that was received is not from whom it says
 │   └── FileError
 │       ├── FileUnreadable      not there, or not the encoding that was said
 │       ├── FileRefused         too large, a bomb, a path that climbs out
@@ -55,6 +56,7 @@ AssetflowError
 │   ├── PayloadError            an answer that is not what the vendor documents
 │   ├── BodyTooLarge            more bytes than the limit, on the wire or inflated
 │   ├── RedirectRefused         sent to another host
+│   ├── TargetRefused           an address that calls may not go to
 │   ├── PageLoop                a listing names a page that it already gave
 │   ├── ListingExpired          a listing outlived the vendor's limit
 │   ├── CapabilityMissing       this connector does not offer that
@@ -131,6 +133,7 @@ __all__ = [
     "RunInProgress",
     "SchemaOutdated",
     "SchemaTooNew",
+    "SignatureInvalid",
     "StaleVersion",
     "StoreDamaged",
     "StoreError",
@@ -138,6 +141,7 @@ __all__ = [
     "StoreLocked",
     "StoreReadOnly",
     "StoreUnavailable",
+    "TargetRefused",
     "TooManyProblems",
     "TransactionClosed",
     "TransientError",
@@ -320,6 +324,13 @@ class AmbiguousReference(InputError):
         shown = tuple(candidates[:10])
         super().__init__(message, hint=hint, candidates=shown, count=len(candidates))
         self.candidates = shown
+
+
+class SignatureInvalid(InputError):
+    """A webhook that was received has no signature that fits, or is too old."""
+
+    code = "webhook-signature"
+    default_hint = "Answer 401. Verify the body's bytes as they came, with the current secret."
 
 
 class FileError(InputError):
@@ -716,6 +727,14 @@ class RedirectRefused(ConnectorError):
     code = "redirect-refused"
     recovery = Recovery.FIX_CONFIG
     default_hint = "Check the address of the tenant."
+
+
+class TargetRefused(ConnectorError):
+    """A name leads to an address that calls may not go to: a private, loopback or reserved one."""
+
+    code = "target-refused"
+    recovery = Recovery.FIX_CONFIG
+    default_hint = "Use a public https address, or allow the network where the call is made."
 
 
 class PageLoop(ConnectorError):

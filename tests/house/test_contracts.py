@@ -30,6 +30,7 @@ SOUND = {
     "testing/canned.py": "",
     "testing/demo.py": "",
     "testing/google.py": "import http.server\nimport assetflow.connectors.google.calls\n",
+    "testing/receiver.py": "import http.server\n",
     "testing/seed.py": "import assetflow.district\n",
     "testing/seed_files.py": "",
     "testing/seed_values.py": "",

@@ -91,13 +91,17 @@ def test_custody_names_both_parties(held):
     assert isinstance(held.holder.kind, HolderKind)
 
 
+SECRET = {("webhook", "url")}  # its path may hold a token
+
+
 @pytest.mark.parametrize("cls", RECORDS, ids=lambda c: c.KIND)
 def test_a_record_states_a_role_for_every_field_and_hides_what_is_personal(cls):
     hints = get_type_hints(cls, include_extras=True)
     for attribute in attrs.fields(cls):
         role = role_of(hints[attribute.name])
         assert role is not None
-        assert attribute.repr is (role is not Role.PERSONAL)
+        hidden = role is Role.PERSONAL or (cls.KIND, attribute.name) in SECRET
+        assert attribute.repr is not hidden
 
 
 @pytest.mark.parametrize("cls", RECORDS, ids=lambda c: c.KIND)

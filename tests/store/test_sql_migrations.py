@@ -30,12 +30,13 @@ from assetflow.store.sql.store import engine_for
 from assetflow.store.sql.tables import METADATA
 from assetflow.testing._store.tools import device, insertion
 
+LATER = f"{len(REVISIONS) + 1:04d}"
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{later}"
+down_revision = "{head}"
 branch_labels = None
 depends_on = None
 
@@ -65,10 +66,11 @@ def later(tmp_path, monkeypatch):
     def make(then="pass"):
         scripts = tmp_path / "scripts"
         shutil.copytree(Path(migrate.__file__).parent / "migrations", scripts)
-        (scripts / "versions" / "0002_later.py").write_text(SECOND.format(then=then))
+        text = SECOND.format(then=then, head=HEAD, later=LATER)
+        (scripts / "versions" / f"{LATER}_later.py").write_text(text)
         monkeypatch.setattr(migrate, "SCRIPTS", str(scripts))
-        monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, "0002"))
-        monkeypatch.setattr(migrate, "HEAD", "0002")
+        monkeypatch.setattr(migrate, "REVISIONS", (*REVISIONS, LATER))
+        monkeypatch.setattr(migrate, "HEAD", LATER)
 
     return make
 
@@ -251,8 +253,8 @@ def test_an_older_file_is_copied_and_then_brought_up_to_date(url, file, tmp_path
     assert [name for (name,) in names] == ["af_event_no_delete", "af_event_no_update"]
 
     (copy,) = tmp_path.glob("*.backup-*")
-    assert copy.name.startswith("store.db.backup-0001-")
-    assert ask(copy, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [("0001",)]
+    assert copy.name.startswith(f"store.db.backup-{HEAD}-")
+    assert ask(copy, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [(HEAD,)]
     assert ask(copy, "SELECT count(*) FROM af_device") == [(2,)]
     assert ask(copy, "PRAGMA integrity_check") == [("ok",)]
 
@@ -277,7 +279,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(url, file, tmp_path, l
     with pytest.raises(RuntimeError, match="in the middle"):
         SqlStore.open(url)
     assert ask(file, "SELECT type, name, sql FROM sqlite_master ORDER BY name") == before
-    assert ask(file, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [("0001",)]
+    assert ask(file, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [(HEAD,)]
     assert ask(file, "SELECT count(*) FROM af_place") == [(1,)]
     assert len(list(tmp_path.glob("*.backup-*"))) == 1
 
@@ -299,8 +301,8 @@ def test_the_state_of_a_file_can_be_asked_for_without_changing_it(url, later):
     assert revision(engine) == (Found.CURRENT, HEAD)
     later()
     assert revision(engine) == (Found.OLDER, HEAD)
-    assert ".backup-0001-" in str(upgrade(engine))
-    assert revision(engine) == (Found.CURRENT, "0002")
+    assert f".backup-{HEAD}-" in str(upgrade(engine))
+    assert revision(engine) == (Found.CURRENT, LATER)
     engine.close()
 
 
@@ -322,7 +324,7 @@ def test_a_copy_that_cannot_be_made_stops_the_migration_and_leaves_no_half(
         SqlStore.open(url)
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["store.db"]
-    assert ask(file, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [("0001",)]
+    assert ask(file, f"SELECT version_num FROM {migrate.VERSION_TABLE}") == [(HEAD,)]
 
 
 def test_a_new_file_that_another_process_holds_is_locked(url, file):

@@ -61,6 +61,7 @@ _BY_CLASS: Mapping[type[errors.AssetflowError], int] = MappingProxyType(
         errors.DeadlineExceeded: LATER,
         errors.ListingExpired: LATER,
         errors.RedirectRefused: CONFIG,
+        errors.TargetRefused: CONFIG,
         errors.CapabilityMissing: CONFIG,
         errors.WritesDisabled: CONFIG,
         errors.WrongEventLoop: CONFIG,

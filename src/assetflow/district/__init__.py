@@ -16,6 +16,7 @@ from assetflow.district.places import Places
 from assetflow.district.policy import Policy
 from assetflow.district.runs import Runs
 from assetflow.district.session import Session
+from assetflow.district.webhooks import Webhooks
 
 __all__ = [
     "Calendars",
@@ -30,5 +31,6 @@ __all__ = [
     "Policy",
     "Runs",
     "Session",
+    "Webhooks",
     "open_district",
 ]

@@ -14,6 +14,8 @@ from assetflow.district.people import People
 from assetflow.district.places import Places
 from assetflow.district.policy import Policy
 from assetflow.district.runs import Runs
+from assetflow.district.webhooks import Webhooks
+from assetflow.exchange.changes import read_changes
 from assetflow.exchange.drift import Drift, drift
 from assetflow.exchange.pull import pull_devices
 from assetflow.model import FIGURES
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from assetflow.connectors.spec import Connector
     from assetflow.district.session import Session
+    from assetflow.exchange.changes import ChangePage
     from assetflow.exchange.report import OnProgress, PullReport
     from assetflow.model import Aggregate, DistrictId
     from assetflow.store.ports import Store
@@ -64,6 +67,8 @@ class District:
         """The proof of everything that happened."""
         self.policy: Policy = Policy(session)
         """The district's settings."""
+        self.webhooks: Webhooks = Webhooks(session)
+        """Other systems that are told what happens."""
 
     @property
     def id(self) -> DistrictId:
@@ -118,6 +123,27 @@ class District:
         """Where a source and the district differ now, field by field, personal values left out."""
         with self._session.read() as tx:
             yield from drift(tx, source, policy=self._session.policy())
+
+    def changes(
+        self,
+        *,
+        since: str | int | None = None,
+        types: Sequence[str] = (),
+        limit: int = 1_000,
+    ) -> ChangePage:
+        """What happened, in order, for a system that asks instead of being told.
+
+        Args:
+            since: The cursor of the page before, or a sequence number; from the beginning when
+                not given.
+            types: Names of events such as ``device.checked_out`` or ``device.*``; all when empty.
+            limit: Most changes of the page, at most 10,000.
+
+        Raises:
+            InvalidValue: no cursor of this district, an unknown name, or a limit that cannot be.
+        """
+        with self._session.read() as tx:
+            return read_changes(tx, since=since, types=types, limit=limit)
 
     def attention(
         self, *, on: date | None = None, kinds: Sequence[str] | None = None

@@ -39,6 +39,7 @@ __all__ = [
     "Read",
     "begin",
     "fence",
+    "is_dead",
     "new_owner",
     "prune",
     "resume_points",
@@ -60,7 +61,7 @@ def new_owner() -> str:
     return f"{machine}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def _is_dead(owner: str | None, now: datetime, lease_until: datetime | None) -> bool:
+def is_dead(owner: str | None, now: datetime, lease_until: datetime | None) -> bool:
     """Whether the process that owns a run is gone: its lease ran out, or its process id is free here."""
     if owner is None or lease_until is None or lease_until < now:
         return True
@@ -130,7 +131,7 @@ def begin(
     if held.status is not RunStatus.RUNNING:
         msg = f"another process has just ended the pull from {source}"
         raise RunInProgress(msg, run_id=held.id)
-    if not _is_dead(held.owner, now, held.lease_until):
+    if not is_dead(held.owner, now, held.lease_until):
         msg = f"another process works on the pull from {source}"
         raise RunInProgress(msg, run_id=held.id)
     run = evolve(

@@ -82,6 +82,13 @@ from assetflow.model.runs import (
     RunStatus,
     StagedRecord,
 )
+from assetflow.model.webhooks import (
+    DeliveryStatus,
+    Webhook,
+    WebhookDelivery,
+    WebhookProgress,
+    WebhookStatus,
+)
 
 __all__ = [
     "EVENT_TYPES",
@@ -106,6 +113,7 @@ __all__ = [
     "CustomType",
     "CustomValue",
     "DayType",
+    "DeliveryStatus",
     "Derived",
     "Device",
     "DeviceId",
@@ -176,6 +184,10 @@ __all__ = [
     "StagedRecord",
     "Stamp",
     "Volatile",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookProgress",
+    "WebhookStatus",
     "fold_serial",
     "fold_tag",
     "usd",
@@ -212,5 +224,8 @@ RECORDS: tuple[type[Record], ...] = (
     Remembered,
     OutboxItem,
     OutboxCursor,
+    Webhook,
+    WebhookProgress,
+    WebhookDelivery,
 )
 """Every kind of record that a store keeps, each after the kinds that it refers to."""

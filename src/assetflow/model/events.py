@@ -43,6 +43,9 @@ __all__ = [
     "PlaceChanged",
     "PolicyAdopted",
     "Stamp",
+    "WebhookAdded",
+    "WebhookChanged",
+    "WebhookDisabled",
 ]
 
 
@@ -364,6 +367,36 @@ class HoldReleased:
     """The hold."""
 
 
+@frozen(kw_only=True)
+class WebhookAdded:
+    """Another system is told of events from now on."""
+
+    TYPE: ClassVar[str] = "webhook.added@1"
+    SUBJECT: ClassVar[str] = "webhook"
+
+
+@frozen(kw_only=True)
+class WebhookChanged:
+    """Where a webhook leads, what it is told, or its secrets were changed; or it was enabled."""
+
+    TYPE: ClassVar[str] = "webhook.changed@1"
+    SUBJECT: ClassVar[str] = "webhook"
+
+    fields: tuple[str, ...]
+    """Names of the fields."""
+
+
+@frozen(kw_only=True)
+class WebhookDisabled:
+    """A webhook is no longer told of events."""
+
+    TYPE: ClassVar[str] = "webhook.disabled@1"
+    SUBJECT: ClassVar[str] = "webhook"
+
+    because: str
+    """``gone`` when the receiver said so, ``failing`` after days without success, or a code."""
+
+
 EVENT_TYPES: Mapping[str, type[Event]] = MappingProxyType(
     {
         cls.TYPE: cls
@@ -390,6 +423,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = MappingProxyType(
             GuardianLinked,
             HoldPlaced,
             HoldReleased,
+            WebhookAdded,
+            WebhookChanged,
+            WebhookDisabled,
         )
     }
 )

@@ -30,7 +30,14 @@ from assetflow.wire.call import (
 from assetflow.wire.classify import classify_http, classify_token, wait_asked
 from assetflow.wire.hooks import CallEvent, Hooks, RetryEvent
 from assetflow.wire.policy import Limits, RetryPolicy
+from assetflow.wire.signing import (
+    ReceivedWebhook,
+    new_webhook_secret,
+    sign_webhook,
+    verify_webhook,
+)
 from assetflow.wire.sync_wire import Wire
+from assetflow.wire.target import TargetRules
 
 __all__ = [
     "AsyncWire",
@@ -44,12 +51,14 @@ __all__ = [
     "NoAuth",
     "Page",
     "Problem",
+    "ReceivedWebhook",
     "Reply",
     "RetryEvent",
     "RetryPolicy",
     "RetryWhen",
     "Secret",
     "StaticToken",
+    "TargetRules",
     "Token",
     "TokenBucket",
     "TokenSource",
@@ -57,5 +66,8 @@ __all__ = [
     "Wire",
     "classify_http",
     "classify_token",
+    "new_webhook_secret",
+    "sign_webhook",
+    "verify_webhook",
     "wait_asked",
 ]

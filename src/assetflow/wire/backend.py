@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any, cast
 import httpcore
 import truststore
 
+from assetflow.errors import TargetRefused
 from assetflow.wire.prepared import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from assetflow.wire.target import TargetRules
 
 __all__ = ["AsyncDeadlineBackend", "DeadlineBackend", "no_trust"]
 
@@ -83,10 +86,16 @@ class _DeadlineStream(httpcore.NetworkStream):
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
-    """Sync sockets that keep the deadline, but for the name look-up, which cannot be interrupted."""
+    """Sync sockets that keep the deadline, but for the name look-up, which cannot be interrupted.
 
-    def __init__(self) -> None:
+    Args:
+        rules: Which addresses may be connected to; all when not given. What was looked up and
+            held against them is what is connected to.
+    """
+
+    def __init__(self, rules: TargetRules | None = None) -> None:
         self._inner = httpcore.SyncBackend()
+        self._rules = rules
 
     def connect_tcp(
         self,
@@ -98,7 +107,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of the host that answers; all of them share the timeout."""
         failure: Exception = httpcore.ConnectError("the name has no address")
-        for address in _addresses(host, port):
+        for address in self._admitted(_addresses(host, port)):
             try:
                 left = _left(timeout, httpcore.ConnectTimeout)
                 stream = self._inner.connect_tcp(address, port, left, local_address, socket_options)
@@ -107,6 +116,17 @@ class DeadlineBackend(httpcore.NetworkBackend):
             else:
                 return _DeadlineStream(stream)
         raise failure
+
+    def _admitted(self, found: list[str]) -> list[str]:
+        if self._rules is None or not found:
+            return found
+        judged = [(address, self._rules.refused_because(address)) for address in found]
+        admitted = [address for address, why in judged if why is None]
+        if not admitted:
+            raise TargetRefused(
+                "the address leads to where calls may not go", because=str(judged[0][1])
+            )
+        return admitted
 
 
 def _addresses(host: str, port: int) -> list[str]:

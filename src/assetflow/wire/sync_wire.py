@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from assetflow.wire.run import CallRun
+    from assetflow.wire.target import TargetRules
 
 __all__ = ["Wire"]
 
@@ -47,6 +48,9 @@ class Wire(Driver["httpx.Client", threading.Semaphore, Keeper]):
         http_client: An `httpx.Client` of your own. It is used for every call, token calls
             included, and never closed.
         trust_env: Whether proxies come from the environment and the system's settings.
+        target: Which addresses may be connected to, for calls whose target somebody else chose;
+            all when not given. Without a proxy and a client of your own only: they would look
+            the name up themselves.
         app_id: Who runs this, for the User-Agent, such as ``lincoln-portal/2.1``.
         hooks: Who is told of calls and retries.
         request_id_headers: Where this vendor puts its id of a request, the best first.
@@ -70,6 +74,7 @@ class Wire(Driver["httpx.Client", threading.Semaphore, Keeper]):
         buckets: Mapping[str, TokenBucket] | None = None,
         http_client: httpx.Client | None = None,
         trust_env: bool = False,
+        target: TargetRules | None = None,
         app_id: str | None = None,
         hooks: Hooks | None = None,
         request_id_headers: tuple[str, ...] = REQUEST_ID_HEADERS,
@@ -94,8 +99,10 @@ class Wire(Driver["httpx.Client", threading.Semaphore, Keeper]):
         )
         if http_client is not None and not isinstance(http_client, engine.Client):
             raise InvalidValue("http_client of a Wire is an httpx.Client")
+        if target is not None and (trust_env or http_client is not None):
+            raise InvalidValue("target rules hold without a proxy and a client of your own only")
         engine.install_filter()
-        client = http_client or engine.make_client(trust_env=trust_env)
+        client = http_client or engine.make_client(trust_env=trust_env, rules=target)
         gate = None if http_client else threading.Semaphore(settings.limits.max_connections)
         super().__init__(
             settings,

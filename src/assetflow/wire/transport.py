@@ -16,16 +16,23 @@ from assetflow.wire.backend import AsyncDeadlineBackend, DeadlineBackend, no_tru
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from assetflow.wire.target import TargetRules
+
 __all__ = ["make_async_client", "make_client"]
 
 _IDLE = 15.0  # seconds that an unused connection is kept: about as long as busy servers keep theirs
 
 
-def make_client(*, trust_env: bool) -> httpx.Client:
-    """A sync client on the library's own transport."""
+def make_client(*, trust_env: bool, rules: TargetRules | None = None) -> httpx.Client:
+    """A sync client on the library's own transport.
+
+    Args:
+        trust_env: Whether proxies come from the environment.
+        rules: Which addresses may be connected to; all when not given.
+    """
     proxies = _Proxies() if trust_env else None
     pools: dict[str | None, httpcore.ConnectionPool] = {}
-    common: dict[str, Any] = {"network_backend": DeadlineBackend(), **_pool_options()}
+    common: dict[str, Any] = {"network_backend": DeadlineBackend(rules), **_pool_options()}
     pools[None] = httpcore.ConnectionPool(**common)
     for address in proxies.addresses if proxies is not None else ():
         pools[address] = httpcore.HTTPProxy(address, proxy_auth=_userinfo(address), **common)
