@@ -1,0 +1,96 @@
+"""The databases that scenarios run on, and how each is disturbed."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from abc import ABC, abstractmethod
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+import assetflow
+
+__all__ = ["HERE", "POLICY", "Ground", "SqliteGround"]
+
+HERE = "lincoln"
+"""The district of every scenario."""
+POLICY = "[custody]\nmax_devices = 1000\n"
+"""So that racing hands may hold whatever they get."""
+
+
+class Ground(ABC):
+    """A database that is made for a scenario and thrown away after it."""
+
+    name: str
+    """The engine, as in an address."""
+    url: str
+    """Where the store is opened."""
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The engine and its version, as printed."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Ask the engine itself whether its files are sound."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove it."""
+
+    def settle(self, *, people: int, devices: int) -> None:
+        """Make the district, with people to hand devices to and devices to hand out."""
+        with self.open(actor="founder", create=True) as district:
+            district.policy.adopt(POLICY)
+            for n in range(people):
+                district.people.register("student", local_id=person(n))
+            for n in range(devices):
+                district.devices.register(asset_tag=tag(n), serial=f"SERIAL{n:05}")
+
+    def open(self, *, actor: str, create: bool = False) -> assetflow.District:
+        return assetflow.open(self.url, district=HERE, actor=actor, create=create)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def tag(n: int) -> str:
+    return f"LHS-{n:05}"
+
+
+def person(n: int) -> str:
+    return f"{204000 + n}"
+
+
+class SqliteGround(Ground):
+    """A file in a temporary folder, or in one that is given.
+
+    Args:
+        folder: Where; the folder stays.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._own = None if folder else tempfile.TemporaryDirectory(prefix="assetflow-faults-")
+        self.folder = folder or Path(self._own.name)
+        self.path = self.folder / "lincoln.db"
+        self.url = f"sqlite:///{self.path}"
+
+    @property
+    def version(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def check(self) -> None:
+        with closing(sqlite3.connect(self.path)) as connection:
+            found = connection.execute("PRAGMA integrity_check").fetchall()
+        assert found == [("ok",)], found
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.cleanup()
