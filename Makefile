@@ -2,7 +2,7 @@
 # Pass options on with ARGS: make test ARGS="-k custody"
 
 PYTHON ?= $(shell command -v python3 || command -v python)
-TASKS := demo test lint docs bench fuzz wheel lock clean
+TASKS := demo test lint docs bench fuzz faults wheel lock clean
 
 .DEFAULT_GOAL := help
 .PHONY: help $(TASKS)

@@ -404,6 +404,12 @@ def fuzz(args: argparse.Namespace) -> int:
     )
 
 
+def faults(args: argparse.Namespace) -> int:
+    """Kill, fill, lock, race and break a district, and check that nothing was lost."""
+    command = [str(environment("test", args.python)), "-m", "harness", *args.rest]
+    return run(command, cwd=ROOT / "tests" / "faults")
+
+
 def wheel(args: argparse.Namespace) -> int:
     """Build the wheel, install it into an environment of its own, and import all of it."""
     builder = environment("demo", args.python)
@@ -574,7 +580,7 @@ def clean(args: argparse.Namespace) -> int:
     return 0
 
 
-TASKS = [demo, test, lint, docs, bench, fuzz, wheel, lock, pythons, clean]
+TASKS = [demo, test, lint, docs, bench, fuzz, faults, wheel, lock, pythons, clean]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -608,7 +614,7 @@ def main(argv: list[str]) -> int:
     restart_if_too_old()
     args, rest = parser().parse_known_args(argv)
     args.rest = [arg for arg in rest if arg != "--"]
-    if rest and args.task not in {"demo", "test", "bench", "fuzz"}:
+    if rest and args.task not in {"demo", "test", "bench", "fuzz", "faults"}:
         parser().error("unknown: " + " ".join(rest))
     try:
         return int(args.run(args))

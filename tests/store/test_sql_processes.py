@@ -95,14 +95,6 @@ def test_what_killed_writers_acknowledged_is_there(store):
     check(store)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-@pytest.mark.timeout(1800)
-def test_what_a_hundred_killed_writers_acknowledged_is_there(store):
-    assert len(kill_writers(store, 100)) >= 100 * FLOOR
-    check(store)
-
-
 def test_two_processes_write_to_one_file(store):
     writers = [start("write_some", store, name, 40) for name in ("left", "right")]
     for n in range(20):

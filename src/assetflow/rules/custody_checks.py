@@ -104,17 +104,19 @@ class Case:
 Check = Callable[[Case], Judgement]
 
 _NOTHING: Mapping[str, ContextValue] = {}
+_TICK = timedelta(microseconds=1)
 
 
 def when(case: Case) -> datetime:
     """When it takes effect, in UTC: as said, else now.
 
-    Two machines' clocks differ by seconds: an act of now never begins before what it follows.
+    Two machines' clocks differ by seconds, and a clock may be set back: an act of now never begins
+    before what it follows, so that a device's stays have the order in which they happened.
     """
     if case.effective_at is not None:
         return case.effective_at.astimezone(UTC)
-    now = case.at.astimezone(UTC)
-    return max(now, _last(case) or now)
+    now, last = case.at.astimezone(UTC), _last(case)
+    return now if last is None or last <= now else last + _TICK
 
 
 def terms(case: Case) -> tuple[CustodyKind, date | None]:

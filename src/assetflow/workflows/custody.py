@@ -363,6 +363,7 @@ def _case(tx: ReadTransaction, act: Act, asked: _Asked, *, blocking: bool = Fals
     if device is None:
         raise NotFound("the device is not there", device_id=asked.device_id)
     current = _current(tx, device.id)
+    follows = act.effective_at is not None or current is None
     when = act.effective_at or act.at
     today = when.date() if asked.to is None else day_in_district(tx, when)
     found: tuple[Hold, ...] = ()
@@ -380,7 +381,7 @@ def _case(tx: ReadTransaction, act: Act, asked: _Asked, *, blocking: bool = Fals
         at=act.at,
         today=today,
         effective_at=act.effective_at,
-        last_event_at=_last_event(tx, device.id) if act.effective_at is not None else None,
+        last_event_at=_last_event(tx, device.id) if follows else None,
         to=None if asked.to is None else _party(tx, asked.to),
         held_by=asked.held_by,
         holds=found,

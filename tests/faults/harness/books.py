@@ -71,6 +71,8 @@ class Auditor:
     """Acts that were answered with success."""
     refused: int = field(default=0, init=False)
     """Acts that a rule refused."""
+    failed: int = field(default=0, init=False)
+    """Acts that the database could not do, and said so."""
     unknown: int = field(default=0, init=False)
     """Acts that were cut off before their answer."""
     kept: int = field(default=0, init=False)
@@ -108,11 +110,14 @@ class Auditor:
             events = stored.get(f"{told.name}-{n}", [])
             if kind == "ok":
                 self.acknowledged += 1
-                assert len(events) == 1, f"acknowledged, and {len(events)} times stored: {told.name}-{n}"
+                assert len(events) == 1, (
+                    f"acknowledged, and {len(events)} times stored: {told.name}-{n}"
+                )
                 self._same(told.acts[n], ids, *events[0])
             else:
-                self.refused += 1
-                assert events == [], f"refused, and stored: {told.name}-{n}"
+                self.refused += kind == "refused"
+                self.failed += kind == "failed"
+                assert events == [], f"{kind}, and stored: {told.name}-{n}"
         self.unknown += len(told.open)
         assert len(told.open) <= 1, told.open
         for n in told.open:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import assetflow
 
-__all__ = ["HERE", "POLICY", "Ground", "SqliteGround"]
+__all__ = [
+    "CANARY",
+    "GROUNDS",
+    "HERE",
+    "POLICY",
+    "Ground",
+    "SqliteGround",
+    "furnish",
+    "person",
+    "tag",
+]
 
 HERE = "lincoln"
 """The district of every scenario."""
+CANARY = "Canary-Kowalski"
+"""Stands in the words of every error of a driver, and must not be seen again."""
 POLICY = "[custody]\nmax_devices = 1000\n"
 """So that racing hands may hold whatever they get."""
 
@@ -37,17 +53,25 @@ class Ground(ABC):
         """Ask the engine itself whether its files are sound."""
 
     @abstractmethod
+    def furnish(self, put: Callable[[assetflow.District], None]) -> None:
+        """Make a district to be copied, once."""
+
+    @abstractmethod
+    def copy(self) -> str:
+        """The address of a copy of the furnished district."""
+
+    @abstractmethod
+    def broken(self) -> BaseException:
+        """What the driver raises when its database cannot be used just now."""
+
+    @abstractmethod
     def close(self) -> None:
         """Remove it."""
 
     def settle(self, *, people: int, devices: int) -> None:
         """Make the district, with people to hand devices to and devices to hand out."""
         with self.open(actor="founder", create=True) as district:
-            district.policy.adopt(POLICY)
-            for n in range(people):
-                district.people.register("student", local_id=person(n))
-            for n in range(devices):
-                district.devices.register(asset_tag=tag(n), serial=f"SERIAL{n:05}")
+            furnish(district, people=people, devices=devices)
 
     def open(self, *, actor: str, create: bool = False) -> assetflow.District:
         return assetflow.open(self.url, district=HERE, actor=actor, create=create)
@@ -57,6 +81,15 @@ class Ground(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def furnish(district: assetflow.District, *, people: int, devices: int) -> None:
+    """Put people and devices into a district."""
+    district.policy.adopt(POLICY)
+    for n in range(people):
+        district.people.register("student", local_id=person(n))
+    for n in range(devices):
+        district.devices.register(asset_tag=tag(n), serial=f"SERIAL{n:05}")
 
 
 def tag(n: int) -> str:
@@ -81,6 +114,7 @@ class SqliteGround(Ground):
         self.folder = folder or Path(self._own.name)
         self.path = self.folder / "lincoln.db"
         self.url = f"sqlite:///{self.path}"
+        self._copies = 0
 
     @property
     def version(self) -> str:
@@ -91,6 +125,32 @@ class SqliteGround(Ground):
             found = connection.execute("PRAGMA integrity_check").fetchall()
         assert found == [("ok",)], found
 
+    def furnish(self, put: Callable[[assetflow.District], None]) -> None:
+        if not self.path.exists():
+            with self.open(actor="founder", create=True) as district:
+                put(district)
+            self.check()  # and the log is in the file
+
+    def copy(self) -> str:
+        self._copies += 1
+        path = shutil.copyfile(self.path, self.folder / f"copy-{self._copies}.db")
+        (self.folder / f"copy-{self._copies - 3}.db").unlink(missing_ok=True)
+        return f"sqlite:///{path}"
+
+    def broken(self) -> BaseException:
+        problem = sqlite3.OperationalError(f"disk I/O error near {CANARY}")
+        problem.sqlite_errorcode = 10
+        return problem
+
+    def give_away(self) -> None:
+        """Let an ordinary user own the file and its folder."""
+        for path in (self.folder, *self.folder.iterdir()):
+            os.chown(path, 65534, 65534)
+
     def close(self) -> None:
         if self._own is not None:
             self._own.cleanup()
+
+
+GROUNDS: Mapping[str, Callable[[], Ground]] = MappingProxyType({"sqlite": SqliteGround})
+"""How each engine's database is made."""

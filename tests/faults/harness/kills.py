@@ -11,7 +11,10 @@ from harness.grounds import Ground
 from harness.nursery import Nursery
 from harness.results import Result
 
-__all__ = ["kill_writers"]
+__all__ = ["FLOOR", "kill_writers"]
+
+FLOOR = 3
+"""Acts acknowledged for each kill, on average, or the run proved nothing."""
 
 _AUDIT_EVERY = 10
 _WITHIN = 0.06
@@ -62,6 +65,7 @@ def kill_writers(ground: Ground, nursery: Nursery, *, kills: int, seed: int = 20
                 found.add_note(f"turn {turn} of seed {seed}")
                 raise
         auditor.audit()
+    assert auditor.acknowledged >= kills * FLOOR, "the writers were idle"
     return Result.of(
         "writers killed (`SIGKILL`)", ground, auditor, f"{kills // 2 * 2:,} kills", begun
     )

@@ -175,8 +175,9 @@ class _Voice:
 
 
 def _serve() -> None:
-    from harness import work  # loaded before the first fork
+    from harness import work
 
+    work.warm()
     for line in sys.stdin:
         order = json.loads(line)
         told = _carry_out(order, getattr(work, order["role"]))
@@ -188,9 +189,7 @@ def _serve() -> None:
 def _carry_out(order: dict[str, Any], role: Any) -> list[dict[str, Any]]:
     dice = random.Random(order["seed"])
     gate = os.pipe()
-    children: list[_Child] = []
-    for given in order["workers"]:
-        children.append(_Child(role, given, gate))
+    children = [_Child(role, given, gate) for given in order["workers"]]
     os.close(gate[0])
     shut = True
     silent = list(children)

@@ -123,6 +123,4 @@ def _may_be_next(calls: list[Call], prefix: int, beyond: frozenset[int]) -> list
 
 def _only_unknown(calls: list[Call], prefix: int, beyond: frozenset[int]) -> bool:
     """Whether nothing is left over but calls that may never have happened."""
-    return all(
-        calls[at].ended == INFINITE for at in range(prefix, len(calls)) if at not in beyond
-    )
+    return all(calls[at].ended == INFINITE for at in range(prefix, len(calls)) if at not in beyond)

@@ -10,19 +10,30 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-import sqlalchemy  # noqa: F401  # loaded before the fork
-
 import assetflow
-import assetflow.store.sql
-from assetflow.errors import InputError, Recovery, Refusal, StoreError
-from harness.grounds import HERE, person, tag
+import assetflow.district  # all that a worker needs is loaded before the fork
+from assetflow.errors import DuplicateKey, Recovery, Refusal, StoreError
+from assetflow.store.sql import SqlStore
+from harness.grounds import HERE, furnish, person, tag
+from harness.obstacles import OBSTACLES, become
 
-__all__ = ["perform", "race", "toil", "write"]
+__all__ = ["obstructed", "perform", "race", "toil", "warm", "write"]
 
 Outcome = list[Any]
 _PATIENCE = 120.0
+
+
+def warm() -> None:
+    """Load what is loaded at first use, so that no worker has to."""
+    given = {"people": 3, "devices": 3}
+    with assetflow.open("memory:", district=HERE, actor="warm", create=True) as district:
+        furnish(district, **given)
+        dice = random.Random(1)
+        for n in range(30):
+            perform(district, choose(dice, "warm", n, given), f"warm-{n}")
 
 
 def choose(dice: random.Random, name: str, n: int, given: dict[str, Any]) -> list[Any]:
@@ -35,7 +46,7 @@ def choose(dice: random.Random, name: str, n: int, given: dict[str, Any]) -> lis
         return ["check_in", device]
     if drawn < 0.9:
         return ["register", f"{name}-{n}"]
-    return ["edit", device, f"host-{name}-{n}"]
+    return ["edit", device, f"PO-{name}-{n}"]
 
 
 def perform(district: assetflow.District, act: list[Any], reason: str) -> Outcome:
@@ -51,9 +62,13 @@ def perform(district: assetflow.District, act: list[Any], reason: str) -> Outcom
         if verb == "register":
             device = district.devices.register(asset_tag=said[0], serial=said[0], reason=reason)
         else:
-            device = district.devices.edit(said[0], hostname=said[1], reason=reason)
-    except (Refusal, InputError) as no:
+            device = district.devices.edit(said[0], order_line=said[1], reason=reason)
+    except Refusal as no:
         return ["refused", no.code]
+    except DuplicateKey as taken:
+        if verb != "register":
+            raise
+        return ["refused", taken.code]
     return ["ok", {"device": device.id}]
 
 
@@ -99,6 +114,34 @@ def _patiently(voice: Any, n: int, do: Callable[[], Any]) -> Any:
                 raise
             voice.say(["lost", n, gone.code])
             time.sleep(0.05)
+
+
+def obstructed(given: dict[str, Any], voice: Any) -> None:
+    """Act until something stands in the way, look, have it removed, and go on."""
+    dice, name = random.Random(given["seed"]), given["name"]
+    become(given["user"])
+    store = SqlStore.open(given["url"], lock_timeout=0.3)
+    with closing(store), assetflow.open(store, district=HERE, actor=name) as district:
+        lift, left = None, given["after"]
+        for n in range(10_000):
+            if n == given["before"]:
+                lift = OBSTACLES[given["obstacle"]](store)
+            act = choose(dice, name, n, given)
+            voice.say(["begin", n, act])
+            try:
+                outcome = perform(district, act, f"{name}-{n}")
+            except StoreError as failed:
+                outcome = ["failed", failed.code]
+            voice.say(["done", n, outcome])
+            if outcome[0] == "failed":
+                voice.say(["read", district.devices.get(tag(0)).asset_tag])
+                lift()
+            elif lift is None or outcome[0] != "ok" or n < given["before"]:
+                continue
+            elif lift.lifted:
+                left -= 1
+            if left == 0:
+                return
 
 
 def race(given: dict[str, Any], voice: Any) -> None:
