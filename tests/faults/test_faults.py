@@ -4,7 +4,6 @@ import os
 
 import pytest
 from harness.clocks import set_back
-
 from harness.kills import FLOOR, kill_writers
 from harness.obstructions import KINDS, obstruct, small_ground
 from harness.racing import race_for_devices

@@ -41,7 +41,7 @@ class Obstacle:
         self.lifted = True
 
 
-def become(user: bool) -> None:  # noqa: FBT001  # from JSON
+def become(user: bool) -> None:  # from JSON
     """Give up the right to write everywhere, where the process has it."""
     if user and os.geteuid() == 0:
         os.setgroups([])

@@ -15,8 +15,7 @@ __all__ = ["BEGIN", "END", "render", "write"]
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 _HEAD = (
-    "| what was done to it | engine | how often | acknowledged | refused by a rule | cut off |"
-    " **lost** | comparisons | time |",
+    "| fault | engine | how often | acknowledged | refused | cut off | **lost** | comparisons | time |",
     "|---|---|---|--:|--:|--:|--:|--:|--:|",
 )
 
