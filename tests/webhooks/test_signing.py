@@ -56,9 +56,7 @@ def check(body, sent, *, secrets=SECRET, now=NOW, **settings):
 def test_the_specifications_own_vectors(case):
     sent = {name: value for name, value in case.items() if name.startswith("webhook-")}
     body, at = case["body"].encode(), int(case["webhook-timestamp"])
-    made = sign_webhook(
-        body, message_id=case["webhook-id"], timestamp=at, secrets=[case["secret"]]
-    )
+    made = sign_webhook(body, message_id=case["webhook-id"], timestamp=at, secrets=[case["secret"]])
     assert made == case["webhook-signature"]
     assert check(body, sent, secrets=case["secret"], now=at).id == case["webhook-id"]
 

@@ -33,6 +33,7 @@ from assetflow.rules.funding import NewShare
 from assetflow.testing.canned import CannedConnector
 from assetflow.testing.seed import seed_district
 from assetflow.testing.seed_files import roster_zip
+from assetflow.wire import TargetRules, new_webhook_secret
 
 __all__ = ["NO_CALL", "VERBS", "Verb", "facade_verbs", "furnish"]
 
@@ -111,6 +112,28 @@ def furnish(district: assetflow.District) -> None:
     district.devices.declare_field("charger", CustomType.TEXT)
     district.calendars.set("2026-27", first_day=date(2026, 8, 17), last_day=date(2027, 5, 28))
     district.pull(_fleet(), workers=1)
+    district.webhooks.add(
+        "portal", url=_NOBODY, secrets=["${S}"], types=["place.*"], rules=_LOCAL, since=0
+    )
+
+
+_NOBODY = "http://127.0.0.1:1/events"  # where nobody listens: each call is a failed attempt
+_LOCAL = TargetRules.loopback()
+_SECRET = new_webhook_secret()
+
+
+def _deliver(district: assetflow.District) -> Any:
+    return district.webhooks.deliver(
+        secrets=lambda _: _SECRET, rules=_LOCAL, workers=1, random=lambda: 0.0
+    )
+
+
+def _add_webhook(district: assetflow.District) -> Any:
+    return district.webhooks.add("other", url=_NOBODY, secrets=["${S}"], rules=_LOCAL)
+
+
+def _test_webhook(district: assetflow.District) -> Any:
+    return district.webhooks.test("portal", secrets=lambda _: _SECRET, rules=_LOCAL)
 
 
 def _hold(district: assetflow.District) -> str:
@@ -169,6 +192,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             ),
             once=True,
         ),
+        "changes": Verb(lambda d: d.changes(types=["device.*"])),
         "custody.check_in": Verb(
             lambda d: d.custody.check_in("LHS-2", note="dented", key="k"), once=True
         ),
@@ -251,6 +275,18 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "runs.items": Verb(lambda d: d.runs.items(_run_id(d)).all()),
         "runs.list": Verb(lambda d: d.runs.list().all()),
         "runs.of_device": Verb(lambda d: d.runs.of_device(d.devices.get("G-0001").id).all()),
+        "webhooks.add": Verb(_add_webhook),
+        "webhooks.change": Verb(
+            lambda d: d.webhooks.change("portal", types=["device.*"], rules=_LOCAL), once=True
+        ),
+        "webhooks.dead": Verb(lambda d: d.webhooks.dead(webhook="portal").all()),
+        "webhooks.deliver": Verb(_deliver, several=True),
+        "webhooks.disable": Verb(lambda d: d.webhooks.disable("portal")),
+        "webhooks.enable": Verb(lambda d: d.webhooks.enable("portal")),
+        "webhooks.get": Verb(lambda d: d.webhooks.get("portal")),
+        "webhooks.list": Verb(lambda d: d.webhooks.list().all()),
+        "webhooks.replay": Verb(lambda d: d.webhooks.replay("portal")),
+        "webhooks.test": Verb(_test_webhook),
     }
 )
 """Each verb by its name. Write a line for a new one; it is called with a furnished district."""
