@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         SchoolYear,
         usd,
     )
+    from assetflow.wire import verify_webhook
 
     __version__: str
 
@@ -76,6 +77,7 @@ _HOMES = {
     "SchoolYear": "model",
     "StoreError": "errors",
     "usd": "model",
+    "verify_webhook": "wire",
 }
 
 __all__ = [
@@ -110,6 +112,7 @@ __all__ = [
     "__version__",
     "open",
     "usd",
+    "verify_webhook",
 ]
 
 

@@ -25,6 +25,7 @@ from assetflow.model import (
     PersonKind,
     Place,
     PlaceKind,
+    Webhook,
 )
 from assetflow.model.events import (
     CustomFieldDeclared,
@@ -37,6 +38,7 @@ from assetflow.model.events import (
     PersonRegistered,
     PlaceChanged,
     PolicyAdopted,
+    WebhookAdded,
 )
 from assetflow.rules.derived import fold_email, fold_name, with_model
 from assetflow.store.memory import MemoryStore
@@ -59,6 +61,7 @@ EVENTS = {
     Hold: HoldPlaced(hold_id="h", kind="manual"),
     AdoptedPolicy: PolicyAdopted(digest="0" * 64),
     CustomField: CustomFieldDeclared(),
+    Webhook: WebhookAdded(),
 }
 
 

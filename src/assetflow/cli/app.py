@@ -12,6 +12,7 @@ from assetflow.cli.keeping import attention, journal, policy
 from assetflow.cli.moving import import_, pull, runs
 from assetflow.cli.setup import completion, config, init
 from assetflow.cli.verb import Root
+from assetflow.cli.webhooks import webhooks
 
 __all__ = ["app"]
 
@@ -57,6 +58,7 @@ for _command in (
     pull,
     import_,
     runs,
+    webhooks,
     journal,
     policy,
     config,

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from assetflow.cli import demo_view, shapes, shapes_work
+from assetflow.cli import demo_view, shapes, shapes_webhooks, shapes_work
 from assetflow.cli.shown import SCHEMA_VERSION
 from assetflow.errors import Recovery
 from assetflow.model import Money
@@ -53,6 +53,14 @@ DOCUMENTS: Mapping[str, tuple[str, type, bool]] = MappingProxyType(
         "runs.list": ("assetflow runs list", shapes_work.RunRow, True),
         "runs.show": ("assetflow runs show", shapes_work.RunItemRow, True),
         "transfer": ("assetflow transfer", shapes.CustodyRow, False),
+        "webhooks.add": ("assetflow webhooks add", shapes_webhooks.WebhookRow, False),
+        "webhooks.dead": ("assetflow webhooks dead", shapes_webhooks.DeadRow, True),
+        "webhooks.deliver": ("assetflow webhooks deliver", shapes_webhooks.DeliverRow, False),
+        "webhooks.disable": ("assetflow webhooks disable", shapes_webhooks.WebhookRow, False),
+        "webhooks.enable": ("assetflow webhooks enable", shapes_webhooks.WebhookRow, False),
+        "webhooks.list": ("assetflow webhooks list", shapes_webhooks.WebhookRow, True),
+        "webhooks.replay": ("assetflow webhooks replay", shapes_webhooks.ReplayRow, False),
+        "webhooks.test": ("assetflow webhooks test", shapes_webhooks.AnswerRow, False),
     }
 )
 """Kind of a document to the command that writes it, the class of its data, and whether it has many."""

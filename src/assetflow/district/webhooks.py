@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random as random_module
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assetflow.district.pager import Pager
@@ -11,9 +12,18 @@ from assetflow.exchange.cloudevents import source_of
 from assetflow.exchange.webhooks import subscriptions as verbs
 from assetflow.exchange.webhooks.claims import replay
 from assetflow.exchange.webhooks.delivering import Deliverer
-from assetflow.exchange.webhooks.posting import Message, Postbox, environment_secret
+from assetflow.exchange.webhooks.posting import DEADLINE, Message, Postbox, environment_secret
 from assetflow.exchange.webhooks.schedule import SCHEDULE
-from assetflow.model import DeliveryStatus, F, Order, Query, Webhook, WebhookDelivery
+from assetflow.model import (
+    DeliveryStatus,
+    F,
+    Order,
+    Query,
+    Webhook,
+    WebhookDelivery,
+    WebhookProgress,
+)
+from assetflow.store.ports import Durability
 from assetflow.wire import TargetRules
 
 if TYPE_CHECKING:
@@ -146,6 +156,7 @@ class Webhooks:
         rules: TargetRules | None = None,
         workers: int = 8,
         workers_per_webhook: int = 4,
+        timeout: float = DEADLINE,
         schedule: Schedule = SCHEDULE,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_module.random,
@@ -163,6 +174,7 @@ class Webhooks:
             rules: What is admitted beyond https to public addresses.
             workers: Calls at once.
             workers_per_webhook: Calls at once to one webhook.
+            timeout: Seconds that a call may take, at most 30.
             schedule: The waits between attempts.
             sleep: Waits for some seconds.
             random: Gives a number from 0 up to, not including, 1.
@@ -174,13 +186,15 @@ class Webhooks:
         session = self._session
         deliverer = Deliverer(
             read=session.read,
-            write=session.write,
+            # What the power takes with it is planned and sent once more.
+            write=partial(session.write, durability=Durability.BULK),
             clock=session.clock,
             new_id=session.new_id,
             secrets=secrets,
             rules=rules,
             workers=workers,
             workers_per_webhook=workers_per_webhook,
+            timeout=timeout,
             schedule=schedule,
             sleep=sleep,
             random=random,
@@ -220,15 +234,33 @@ class Webhooks:
         finally:
             box.close()
 
+    def progress(self, webhook: WebhookRef) -> WebhookProgress:
+        """How far a webhook has come.
+
+        Raises:
+            NotFound: no such webhook.
+        """
+        with self._session.read() as tx:
+            found = verbs.find_webhook(tx, webhook)
+            progress = tx.get(WebhookProgress, found.id)
+            return progress or WebhookProgress(webhook_id=found.id)
+
+    def waiting(self, *, webhook: WebhookRef | None = None) -> Pager[WebhookDelivery]:
+        """Deliveries that are to be sent, the oldest events first; of one webhook when named."""
+        return self._deliveries(DeliveryStatus.PENDING, webhook)
+
     def dead(self, *, webhook: WebhookRef | None = None) -> Pager[WebhookDelivery]:
         """Deliveries that were given up, the oldest events first; of one webhook when named."""
-        where = F.status == DeliveryStatus.DEAD
+        return self._deliveries(DeliveryStatus.DEAD, webhook)
+
+    def _deliveries(
+        self, status: DeliveryStatus, webhook: WebhookRef | None
+    ) -> Pager[WebhookDelivery]:
+        where = F.status == status
         if webhook is not None:
             where = where & (F.webhook_id == self.get(webhook).id)
-        return Pager(
-            self._session,
-            Query(kind=WebhookDelivery, where=where, order=(Order("first_seq"),)),
-        )
+        oldest = (Order("first_seq"),)
+        return Pager(self._session, Query(kind=WebhookDelivery, where=where, order=oldest))
 
     def replay(self, webhook: WebhookRef, *, delivery: str | None = None) -> int:
         """Send again what was given up; how many deliveries there are.

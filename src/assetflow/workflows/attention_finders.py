@@ -33,6 +33,7 @@ from assetflow.model import (
 from assetflow.model.query import count_distinct, maximum, plain
 from assetflow.rules.derived import fold_name
 from assetflow.workflows.attention_items import AttentionItem, AttentionKind, Scope, shown
+from assetflow.workflows.attention_webhooks import dead_letters, disabled_webhooks
 
 if TYPE_CHECKING:
     from datetime import date
@@ -334,6 +335,12 @@ KINDS: tuple[AttentionKind, ...] = tuple(
     for urgency, (kind, title, find) in enumerate(
         (
             ("pull-not-complete", "Pulls that did not end well", stopped_runs),
+            ("webhook-disabled", "Webhooks that are told nothing more", disabled_webhooks),
+            (
+                "webhook-dead-letters",
+                "Webhooks that did not take what they were told",
+                dead_letters,
+            ),
             ("leaver-holds", "People who left and still have a device", leavers),
             ("overdue-loan", "Loans that are overdue", overdue_loans),
             ("lost-not-disabled", "Lost devices that still work", lost_not_disabled),

@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["MOST_WORKERS", "Deliverer", "Write"]
+__all__ = ["MOST_SECONDS", "MOST_WORKERS", "Deliverer", "Write"]
 
 T = TypeVar("T")
 
 MOST_WORKERS = 64
 """Most calls at once."""
+MOST_SECONDS = 30.0
+"""Most seconds that a call may take: a lease must outlive it by far."""
 _POLL = 1.0  # seconds between looks at the journal while nothing is due
 
 
@@ -76,13 +78,14 @@ class Deliverer:
         rules: What is admitted beyond https to public addresses.
         workers: Calls at once.
         workers_per_webhook: Calls at once to one webhook.
+        timeout: Seconds that a call may take, at most 30.
         schedule: The waits between attempts.
         sleep: Waits for some seconds.
         random: Gives a number from 0 up to, not including, 1.
         app_id: Who sends this, for the User-Agent.
 
     Raises:
-        InvalidValue: a number of workers that cannot be.
+        InvalidValue: a number of workers or seconds that cannot be.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Deliverer:
         rules: TargetRules | None = None,
         workers: int = 8,
         workers_per_webhook: int = 4,
+        timeout: float = DEADLINE,
         schedule: Schedule = SCHEDULE,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random_module.random,
@@ -103,11 +107,13 @@ class Deliverer:
     ) -> None:
         if not 1 <= workers <= MOST_WORKERS or workers_per_webhook < 1:
             raise InvalidValue(f"workers are 1 to {MOST_WORKERS}")
+        if not 0 < timeout <= MOST_SECONDS:
+            raise InvalidValue(f"a call may take up to {MOST_SECONDS:g} seconds")
         self._read, self._write, self._clock, self._new_id = read, write, clock, new_id
         self._secrets, self._rules = secrets, rules or TargetRules()
         self._workers, self._per_webhook = workers, workers_per_webhook
         self._schedule, self._sleep, self._random = schedule, sleep, random
-        self._app_id = app_id
+        self._timeout, self._app_id = timeout, app_id
         self._owner = new_owner()
         self._boxes: dict[str, Postbox] = {}
         self._flying: dict[Future[Answer | None], _Flight] = {}
@@ -169,7 +175,7 @@ class Deliverer:
             self._plan(webhook)
             for delivery, message in self._claimed(webhook, room):
                 flight = _Flight(webhook, delivery)
-                late = time.monotonic() + LEASE.total_seconds() - 2 * DEADLINE
+                late = time.monotonic() + LEASE.total_seconds() - 2 * MOST_SECONDS
                 self._flying[pool.submit(_post, box, message, late)] = flight
 
     def _plan(self, webhook: Webhook) -> None:
@@ -202,7 +208,14 @@ class Deliverer:
             del self._boxes[webhook.id]
         try:
             keys = [self._secrets(name) for name in webhook.secret_names]
-            made = Postbox(webhook, keys, rules=self._rules, clock=self._clock, app_id=self._app_id)
+            made = Postbox(
+                webhook,
+                keys,
+                rules=self._rules,
+                clock=self._clock,
+                timeout=self._timeout,
+                app_id=self._app_id,
+            )
         except AssetflowError as error:
             self._problems[webhook.name] = error.code
             return None

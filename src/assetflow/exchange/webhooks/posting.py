@@ -52,14 +52,7 @@ BATCH = "application/cloudevents-batch+json"
 """Content type of several events in an array."""
 DEADLINE = 20.0
 """Seconds that an attempt may take. The specification recommends 15 to 30."""
-_LIMITS = Limits(
-    deadline=DEADLINE,
-    timeout=15.0,
-    connect_timeout=10.0,
-    max_wire_bytes=64 * 1024,
-    max_body_bytes=64 * 1024,
-    max_redirects=0,
-)
+_MOST_ANSWER = 64 * 1024
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 SecretSource = Callable[[str], Secret | str]
@@ -148,6 +141,7 @@ class Postbox:
         keys: Its signing secrets, the newest first.
         rules: What is admitted beyond https to public addresses.
         clock: Tells the time, in UTC.
+        timeout: Seconds that an attempt may take.
         app_id: Who sends this, for the User-Agent.
     """
 
@@ -158,6 +152,7 @@ class Postbox:
         *,
         rules: TargetRules,
         clock: Callable[[], datetime],
+        timeout: float = DEADLINE,
         app_id: str | None = None,
     ) -> None:
         self.webhook = webhook
@@ -168,7 +163,14 @@ class Postbox:
             connector="webhook",
             tokens=NoAuth(),
             classify=_take,
-            limits=_LIMITS,
+            limits=Limits(
+                deadline=timeout,
+                timeout=timeout,
+                connect_timeout=timeout,
+                max_wire_bytes=_MOST_ANSWER,
+                max_body_bytes=_MOST_ANSWER,
+                max_redirects=0,
+            ),
             retry=RetryPolicy(max_attempts=1),
             target=rules,
             app_id=app_id,
