@@ -64,7 +64,11 @@ def _secrets() -> Callable[[str], str]:
     "twice while one is replaced, the newest first.",
 )
 @click.option(
-    "--type", "types", multiple=True, metavar="EVENT", help="Such as device.checked_out, device.*"
+    "--type",
+    "types",
+    multiple=True,
+    metavar="EVENT",
+    help="Such as device.checked_out or device.*; may be repeated.",
 )
 @click.option(
     "--site", "sites", multiple=True, metavar="PLACE", help="Only what is there or within."
@@ -166,7 +170,9 @@ def deliver(
 
 @webhooks.command("dead")
 @click.option("--webhook", metavar="WEBHOOK", help="Of one webhook.")
-@click.option("--limit", type=click.IntRange(min=0), default=1000, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=1000, show_default=True, help="At most so many."
+)
 @click.pass_obj
 def dead(face: Face, /, webhook: str | None, limit: int) -> None:
     """List what was given up after the last attempt."""

@@ -285,8 +285,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "webhooks.enable": Verb(lambda d: d.webhooks.enable("portal")),
         "webhooks.get": Verb(lambda d: d.webhooks.get("portal")),
         "webhooks.list": Verb(lambda d: d.webhooks.list().all()),
+        "webhooks.progress": Verb(lambda d: d.webhooks.progress("portal")),
         "webhooks.replay": Verb(lambda d: d.webhooks.replay("portal")),
         "webhooks.test": Verb(_test_webhook),
+        "webhooks.waiting": Verb(lambda d: d.webhooks.waiting(webhook="portal").all()),
     }
 )
 """Each verb by its name. Write a line for a new one; it is called with a furnished district."""
