@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assetflow.errors import InvalidValue
 from assetflow.exchange.imports import DeviceImport, PersonImport, apply
 from assetflow.exchange.rosters import RosterImport
 from assetflow.model import BatchId
@@ -98,8 +99,12 @@ class Imports:
             progress: Told how many of how many rows are done.
 
         Raises:
+            InvalidValue: the plan was made for another district.
             PlanChanged: the district's records moved on where it matters; plan again.
         """
+        if plan.district != self._session.district:
+            msg = "the plan was made for another district"
+            raise InvalidValue(msg, hint="Plan the file in this district, and look at that plan.")
         return apply(
             self._session.store,
             plan,

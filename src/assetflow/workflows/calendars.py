@@ -9,7 +9,7 @@ from attrs import evolve
 from assetflow.model import F, Query, SchoolCalendar, SchoolYear
 from assetflow.model.events import CalendarSet
 from assetflow.store.ports import Entry, Put
-from assetflow.workflows.references import resolve_place
+from assetflow.workflows.references import find_place, resolve_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def set_calendar(
         NotFound: no such site.
     """
     name = str(year if isinstance(year, SchoolYear) else SchoolYear.parse(year))
-    site_id = resolve_place(tx, site) if site is not None else None
+    site_id = find_place(tx, site).id if site is not None else None
     before = _stored(tx, name, site_id)
     after = SchoolCalendar(
         id=before.id if before else act.new_id(),
