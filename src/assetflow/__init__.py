@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assetflow.connectors import GoogleAdmin
-    from assetflow.district import District, Pager
+    from assetflow.district import Consortium, District, Pager, open_consortium
     from assetflow.district import open_district as open  # noqa: A004  # assetflow.open reads as it should
     from assetflow.errors import (
         AssetflowError,
@@ -52,6 +52,7 @@ _HOMES = {
     "Condition": "model",
     "ConfigError": "errors",
     "ConnectorError": "errors",
+    "Consortium": "district",
     "Custody": "model",
     "CustodyKind": "model",
     "Device": "model",
@@ -76,6 +77,7 @@ _HOMES = {
     "SchoolCalendar": "model",
     "SchoolYear": "model",
     "StoreError": "errors",
+    "open_consortium": "district",
     "usd": "model",
     "verify_webhook": "wire",
 }
@@ -85,6 +87,7 @@ __all__ = [
     "Condition",
     "ConfigError",
     "ConnectorError",
+    "Consortium",
     "Custody",
     "CustodyKind",
     "Device",
@@ -111,6 +114,7 @@ __all__ = [
     "StoreError",
     "__version__",
     "open",
+    "open_consortium",
     "usd",
     "verify_webhook",
 ]

@@ -29,6 +29,7 @@ from assetflow.model import (
     Record,
 )
 from assetflow.rules.funding import NewShare
+from assetflow.store.journal import load_event
 from assetflow.store.memory import MemoryStore
 from assetflow.store.ports import Entry, Put, Store
 from assetflow.store.schema import KINDS, ColumnType, Kind
@@ -166,8 +167,6 @@ class Furnished:
                     tx.insert([record])
                     continue
                 stored = next(tx.journal())
-                from assetflow.store.journal import load_event  # noqa: PLC0415
-
                 _, stamp = load_event(stored)
                 event = assetflow.model.events.DeviceEdited(fields=(kind.name,))
                 tx.record(

@@ -4,6 +4,7 @@ It binds a store, a district, an actor, a clock and a policy, and contains no ru
 """
 
 from assetflow.district.calendars import Calendars
+from assetflow.district.consortium import Consortium, open_consortium
 from assetflow.district.custody import CustodyDesk
 from assetflow.district.devices import Devices
 from assetflow.district.district import District
@@ -20,6 +21,7 @@ from assetflow.district.webhooks import Webhooks
 
 __all__ = [
     "Calendars",
+    "Consortium",
     "CustodyDesk",
     "Devices",
     "District",
@@ -32,5 +34,6 @@ __all__ = [
     "Runs",
     "Session",
     "Webhooks",
+    "open_consortium",
     "open_district",
 ]

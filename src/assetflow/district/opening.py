@@ -63,7 +63,7 @@ def open_district(
         SchemaTooNew: it was written by a newer version of assetflow.
     """
     if isinstance(url, str | os.PathLike):
-        owned, store = True, _store(os.fspath(url), create=create, on_commit=on_commit)
+        owned, store = True, store_at(os.fspath(url), create=create, on_commit=on_commit)
     else:
         owned, store = False, url
     try:
@@ -86,7 +86,12 @@ def open_district(
     return District(session, owns_store=owned)
 
 
-def _store(url: str, *, create: bool, on_commit: CommitHook | None) -> Store:
+def store_at(url: str, *, create: bool = False, on_commit: CommitHook | None = None) -> Store:
+    """The store at an address, or in a file; opened, so that it is the caller's to close.
+
+    Raises:
+        StoreUnavailable: there is no such file or server.
+    """
     if url == "memory:":
         from assetflow.store.memory import MemoryStore  # noqa: PLC0415  # only the store that is asked for
 

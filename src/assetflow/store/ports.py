@@ -25,7 +25,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
 
@@ -37,6 +37,7 @@ else:
     R = TypeVar("R")
 
 __all__ = [
+    "AggregatesAcross",
     "CommitHook",
     "Durability",
     "Entry",
@@ -288,6 +289,20 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files. A second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class AggregatesAcross(Protocol):
+    """A store that computes figures of several districts in one statement. None has to."""
+
+    def aggregate_across(
+        self, districts: Sequence[DistrictId], aggregate: Aggregate[Any]
+    ) -> dict[DistrictId, list[dict[str, Any]]]:
+        """The figures of an aggregate for each of these districts, under their ids in that order.
+
+        For each it is what ``aggregate`` of a transaction of that district gives.
+        """
         ...
 
 

@@ -168,17 +168,20 @@ class _Names:
 class _Writer:
     """Writes the parts of one statement over one kind's table."""
 
-    def __init__(self, kind: Kind, engine: Engine) -> None:
+    def __init__(self, kind: Kind, engine: Engine, *, across: bool = False) -> None:
         self.kind = kind
         self.table = TABLES[kind.name]
         self.engine = engine
+        self.across = across
         self.names = _Names()
 
     def column(self, name: str) -> sa.ColumnElement[Any]:
         return self.table.c[self.kind.column(name).name]
 
     def here(self) -> sa.ColumnElement[bool]:
-        return self.table.c[DISTRICT] == sa.bindparam("in_district")
+        district: sa.Column[Any] = self.table.c[DISTRICT]
+        bind: sa.BindParameter[Any] = sa.bindparam("in_district")
+        return self.engine.member_of(district, bind) if self.across else district == bind
 
     def filter(self, plan: Plan) -> sa.ColumnElement[bool]:
         bind = self.names.bind
@@ -278,12 +281,17 @@ class Figures:
         plan: The aggregate's plan.
         kind: Over which kind.
         engine: For which engine.
+        across: For each of several districts, which are bound as a list. The district then leads
+            each row, and is grouped by first, so that a distributed database computes each
+            district where it lies.
     """
 
-    def __init__(self, plan: Plan, kind: Kind, engine: Engine) -> None:
+    def __init__(self, plan: Plan, kind: Kind, engine: Engine, *, across: bool = False) -> None:
         _, self._group_by, measures, where = plan
-        self._writer = writer = _Writer(kind, engine)
-        groups = [self._group(g) for g in self._group_by]
+        self._writer = writer = _Writer(kind, engine, across=across)
+        self._first = int(across)
+        districts = [writer.table.c[DISTRICT]] if across else []
+        groups = [*districts, *(self._group(g) for g in self._group_by)]
         self._readers: list[Callable[[Row, dict[str, Any]], None]] = []
         self._columns: list[sa.ColumnElement[Any]] = list(groups)
         for measure in measures:
@@ -346,10 +354,10 @@ class Figures:
 
     def read(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """The figures, sorted by group, unknown last."""
-        width = len(self._group_by)
+        at = slice(self._first, self._first + len(self._group_by))
         found = []
-        for row in sorted(rows, key=lambda r: tuple((v is None, v) for v in r[:width])):
-            figures: dict[str, Any] = dict(zip(self._group_by, row[:width], strict=True))
+        for row in sorted(rows, key=lambda r: tuple((v is None, v) for v in r[at])):
+            figures: dict[str, Any] = dict(zip(self._group_by, row[at], strict=True))
             for read in self._readers:
                 read(row, figures)
             found.append(figures)

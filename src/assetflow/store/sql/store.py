@@ -12,6 +12,7 @@ from assetflow.errors import ConfigError, StoreReadOnly, StoreUnavailable
 from assetflow.store.hooks import tell
 from assetflow.store.ports import Durability
 from assetflow.store.schema import check_district
+from assetflow.store.sql.across import figures_across
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.migrate import prepare_schema
 from assetflow.store.sql.reading import SqlRead
@@ -19,10 +20,11 @@ from assetflow.store.sql.sqlite import SqliteEngine
 from assetflow.store.sql.writing import SqlWrite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from assetflow.model import DistrictId
+    from assetflow.model import Aggregate, DistrictId
     from assetflow.store.ports import CommitHook, StoreFeature
     from assetflow.store.sql.dialects import Engine
 
@@ -107,6 +109,15 @@ class SqlStore:
         finally:
             self._engine.give_up(connection)
         return sorted(found)
+
+    def aggregate_across(
+        self, districts: Sequence[DistrictId], aggregate: Aggregate[Any]
+    ) -> dict[DistrictId, list[dict[str, Any]]]:
+        """The figures of an aggregate for each of these districts, in one statement."""
+        self.check()
+        for district in districts:
+            check_district(district)
+        return figures_across(self._library, districts, aggregate)
 
     def read(self, district: DistrictId) -> ReadScope:
         """Begin consistent reads."""

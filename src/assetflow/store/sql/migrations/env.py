@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from assetflow.store.sql.citus import distribution
 from assetflow.store.sql.migrate import VERSION_TABLE
 from assetflow.store.sql.tables import METADATA
 
@@ -19,6 +20,8 @@ def _run() -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if context.get_context().dialect.name == "postgresql":
+            context.execute(distribution())
 
 
 _run()
