@@ -154,6 +154,8 @@ class Furnished:
             key=f"{m}-request",
             kind="assignment",
         )
+        hook = f"https://hooks.{m}.example/{m}-token"
+        d.webhooks.add(f"{m}-portal", url=hook, secrets=[f"${{{m.upper()}_SECRET}}"])
         self.file_plan = d.imports.plan_devices(inventory(m).replace(b"-3,", b"-8,"))
 
     def fill(self) -> None:
@@ -228,6 +230,8 @@ def filled(kind: Kind, mark: str, refers: Mapping[str, str]) -> Record:
         match column.type:
             case ColumnType.TEXT if isinstance(column.python, type) and column.python is not str:
                 plain = next(iter(column.python)).value
+            case ColumnType.TEXT if column.name == "owner":
+                plain = f"{mark}:1:{mark}"  # a machine, a process, a random word
             case ColumnType.TEXT:
                 plain = refers.get(column.field, f"{mark}-{kind.name}-{column.name}")
             case ColumnType.INSTANT:

@@ -23,7 +23,7 @@ from assetflow.store.ports import Entry, Put
 from assetflow.store.schema import KINDS
 from assetflow.wire import TargetRules
 from assetflow.workflows.given import line
-from assetflow.workflows.references import resolve_place
+from assetflow.workflows.references import find_place
 
 if TYPE_CHECKING:
     from assetflow.model import Event, PlaceId
@@ -240,7 +240,7 @@ def _secret_names(given: Sequence[str]) -> tuple[str, ...]:
 def _sites(tx: ReadTransaction, given: Iterable[PlaceRef]) -> tuple[PlaceId, ...]:
     if isinstance(given, str):
         given = (given,)
-    return tuple(dict.fromkeys(resolve_place(tx, place) for place in given))
+    return tuple(dict.fromkeys(find_place(tx, place).id for place in given))
 
 
 def _fields(given: Iterable[str]) -> tuple[str, ...]:
