@@ -38,12 +38,12 @@ UV = "uv==0.13.9"  # resolves the lock files; nothing else uses it
 # lock file: (extras of the project, dependency group, resolution)
 LOCK_FILES = {
     "demo": (("cli",), "build", "highest"),
-    "test": (("cli", "google"), "test", "highest"),
-    "lint": (("cli", "google"), "lint", "highest"),
+    "test": (("cli", "google", "mariadb", "postgres"), "test", "highest"),
+    "lint": (("cli", "google", "mariadb", "postgres"), "lint", "highest"),
     "docs": (("cli",), "docs", "highest"),
-    "bench": (("cli", "google"), "bench", "highest"),
-    "oracles": (("cli", "google"), "oracles", "highest"),
-    "lowest": (("cli", "google"), "test", "lowest-direct"),
+    "bench": (("cli", "google", "mariadb", "postgres"), "bench", "highest"),
+    "oracles": (("cli", "google", "mariadb", "postgres"), "oracles", "highest"),
+    "lowest": (("cli", "google", "mariadb", "postgres"), "test", "lowest-direct"),
 }
 
 
@@ -499,7 +499,10 @@ def _extras() -> list[str]:
 def _direct(name: str) -> set[str]:
     """The packages that a lock file's inputs name themselves."""
     wanted = [str(part) for part in _flat(_lock_told(name))]
-    return {re.split(r"[^A-Za-z0-9._-]", text)[0].lower() for text in wanted}
+    named = {re.split(r"[^A-Za-z0-9._-]", text)[0].lower() for text in wanted}
+    # psycopg[binary] is psycopg and psycopg-binary, which go down together.
+    split = [re.match(r"([A-Za-z0-9._-]+)\[([a-z0-9-]+)\]", text) for text in wanted]
+    return named | {f"{found[1]}-{found[2]}" for found in split if found}
 
 
 def _flat(told: object) -> list[object]:

@@ -8,6 +8,7 @@ option promises that the comparison was made.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -15,6 +16,8 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from assetflow.testing.servers import ServerMissing, mariadb_server, postgres_server
 
 settings.register_profile("dev", max_examples=50, deadline=timedelta(seconds=2))
 settings.register_profile(
@@ -35,6 +38,9 @@ GATES = {
     "oracle": "needs the group `oracles`: python scripts/dev.py test --oracle",
 }
 
+NO_SERVER = "needs a database server"
+TEST_URL = os.environ.get("ASSETFLOW_TEST_URL")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("assetflow")
@@ -42,6 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(
             f"--{name}", action="store_true", help=f"run tests marked {name} ({reason})"
         )
+    group.addoption(
+        "--servers", action="store_true", help="a test that finds no database server fails"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,6 +84,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     if asked and not gated and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"an oracle test skipped itself under --oracle: {report.longrepr}"
+    if report.skipped and item.config.getoption("--servers") and NO_SERVER in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"a test found no server under --servers: {report.longrepr}"
     return report
 
 
@@ -144,3 +156,28 @@ def _own_settings(
     home = str(tmp_path_factory.getbasetemp() / "home")
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, home)
+
+
+# --- database servers --------------------------------------------------------------------------
+
+
+def _server(start):
+    """A server for this process's tests; whoever asks for one that cannot be had skips visibly."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except ServerMissing as missing:
+            pytest.skip(f"{NO_SERVER}: {missing}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this machine: a `assetflow.testing.servers.DatabaseServer`."""
+    yield from _server(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """A MariaDB server of this machine: a `assetflow.testing.servers.DatabaseServer`."""
+    yield from _server(mariadb_server)

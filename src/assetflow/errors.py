@@ -42,6 +42,8 @@ AssetflowError
 │   ├── SchemaOutdated          must be upgraded first
 │   ├── FeatureMissing          this store cannot do that
 │   ├── TransactionClosed       used after its end
+│   ├── TransactionLost         the database ended it before its commit: do it again
+│   ├── CommitUnknown           the connection broke during the commit: look first
 │   └── JournalBroken           the hash chain does not hold
 ├── ConnectorError              what another system answered
 │   ├── AuthError               the credentials were not accepted
@@ -91,6 +93,7 @@ __all__ = [
     "BodyTooLarge",
     "CapabilityMissing",
     "ChangeGuardTripped",
+    "CommitUnknown",
     "ConfigError",
     "ConnectorError",
     "DateRefused",
@@ -144,6 +147,7 @@ __all__ = [
     "TargetRefused",
     "TooManyProblems",
     "TransactionClosed",
+    "TransactionLost",
     "TransientError",
     "UnknownColumns",
     "UnknownDistrict",
@@ -455,7 +459,10 @@ class FundingInvalid(Refusal):
 
 
 class StoreError(AssetflowError):
-    """The store could not do what it was asked. Nothing of that transaction remains."""
+    """The store could not do what it was asked. Nothing of that transaction remains.
+
+    One of them cannot say so: `CommitUnknown`.
+    """
 
     code = "store"
     default_hint = "Run `assetflow doctor` against the store."
@@ -560,6 +567,28 @@ class TransactionClosed(StoreError):
 
     code = "transaction-closed"
     default_hint = "Do all reads and writes inside the `with` block."
+
+
+class TransactionLost(StoreError):
+    """The database ended a transaction before its commit, for another's sake or with its connection.
+
+    Nothing of it remains, and it may succeed when it is done again as a whole. What a `District`
+    does is done again, a few times, by itself.
+    """
+
+    code = "transaction-lost"
+    recovery = Recovery.RETRY
+    default_hint = "Do the whole act again."
+
+
+class CommitUnknown(StoreError):
+    """The connection broke while a commit was under way: it was made, or it was not.
+
+    It is never repeated by itself, since that could do an act twice.
+    """
+
+    code = "commit-unknown"
+    default_hint = "Read whether it is there, then repeat the act if it is not."
 
 
 class JournalBroken(StoreError):

@@ -424,6 +424,25 @@ def test_a_closed_store_refuses_everything(store):
             use()
 
 
+def test_a_closed_store_ends_what_is_still_read_and_closes_its_connection(store):
+    insertion(store, HERE, *[device(f"d{n:04}") for n in range(1500)])
+
+    drivers = []
+
+    def listing():
+        with store.read(HERE) as tx:
+            drivers.append(tx._connection.driver_connection)
+            yield from tx.find(Query(kind=Device))
+
+    half_read = listing()
+    next(half_read)
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        drivers[0].execute("SELECT 1")
+    with pytest.raises(TransactionClosed, match="closed"):
+        list(half_read)
+
+
 def test_a_write_that_fails_at_commit_leaves_nothing(store, monkeypatch):
     insertion(store, HERE, device())
 

@@ -25,8 +25,8 @@ from assetflow.errors import (
 from assetflow.model import Device, Place, PlaceKind, PlaceLink, Query
 from assetflow.store.journal import verify
 from assetflow.store.sql import HEAD, REVISIONS, SqlStore, migrate
+from assetflow.store.sql.addresses import engine_for
 from assetflow.store.sql.migrate import Found, prepare_schema, revision, upgrade
-from assetflow.store.sql.store import engine_for
 from assetflow.store.sql.tables import METADATA
 from assetflow.testing._store.tools import device, insertion
 

@@ -15,7 +15,7 @@ from assetflow.codec import ColumnType
 from assetflow.model import FIGURES, Device, F, Order, Query, Sighting
 from assetflow.store.checks import checked_aggregate, checked_query
 from assetflow.store.schema import JOURNAL, KINDS
-from assetflow.store.sql.dialects import upsert_for
+from assetflow.store.sql.dialects import insert_or_leave_for, upsert_for
 from assetflow.store.sql.filters import (
     EVERYTHING,
     HOW_MANY,
@@ -48,6 +48,9 @@ class Paper:
 
     def upsert(self, table):
         return upsert_for(self.name, table)
+
+    def insert_or_leave(self, table):
+        return insert_or_leave_for(self.name, table)
 
     def member_of(self, column, members):
         return column == members
@@ -204,7 +207,7 @@ def test_queries_and_figures_compile(engine):
 
 def test_rows_are_locked_where_an_engine_locks_rows(engine):
     locked = Library(engine).journal.lock_head.sql
-    assert ("FOR UPDATE" in locked) is (engine.name != "sqlite")
+    assert ("FOR UPDATE" in locked or "FOR NO KEY UPDATE" in locked) is (engine.name != "sqlite")
 
 
 def test_an_upsert_replaces_all_but_the_key(engine):

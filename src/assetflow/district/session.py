@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, evolve, field
 
-from assetflow.errors import DuplicateKey, InvalidValue, StaleVersion
+from assetflow.errors import DuplicateKey, InvalidValue, StaleVersion, TransactionLost
 from assetflow.model import ActorId, AdoptedPolicy, DistrictPolicy, uuid7
 from assetflow.store.ports import Durability
 from assetflow.workflows.acting import Act
@@ -102,6 +102,8 @@ class Session:
     ) -> T:
         """Do something in one transaction; again, a few times, when another writer came between.
 
+        Or when the database ended it before its commit, for a deadlock or with its connection.
+
         Args:
             do: What to do. Called anew at each attempt, with a fresh act.
             reason: A code for the journal.
@@ -122,7 +124,7 @@ class Session:
                 return self._once(
                     do, reason, note, effective_at, batch_id, durability, dry_run=dry_run
                 )
-            except (StaleVersion, DuplicateKey):
+            except (StaleVersion, DuplicateKey, TransactionLost):
                 if attempt == _ATTEMPTS:
                     raise
         raise AssertionError  # pragma: no cover  # the loop returns or raises

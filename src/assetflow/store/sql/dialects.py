@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from assetflow.errors import AssetflowError
     from assetflow.store.ports import Durability
-    from assetflow.store.schema import Kind
 
-__all__ = ["Engine", "upsert_for"]
+__all__ = ["Engine", "insert_or_leave_for", "upsert_for"]
 
 T = TypeVar("T")
 
@@ -64,6 +63,16 @@ class Engine(ABC):
     def connect(self) -> PoolProxiedConnection:
         """A connection from the pool; `release` gives it back."""
         return self.sa_engine.raw_connection()
+
+    def begun(self, begin: Callable[[PoolProxiedConnection], None]) -> PoolProxiedConnection:
+        """A connection on which *begin* was done."""
+        connection = self.connect()
+        try:
+            begin(connection)
+        except BaseException:
+            self.give_up(connection)
+            raise
+        return connection
 
     def release(self, connection: PoolProxiedConnection) -> None:
         """Give a connection back that is in no transaction."""
@@ -107,21 +116,22 @@ class Engine(ABC):
 
     locks_rows: ClassVar[bool] = True
     """Whether writers meet at rows; if not, one has the whole database."""
-
-    @abstractmethod
-    def lock_rows(self, cursor: Any, targets: Sequence[tuple[Kind, tuple[Any, ...]]]) -> None:
-        """Keep rows from being changed by others.
-
-        Args:
-            cursor: A cursor of the transaction.
-            targets: Kinds and keys, sorted.
-        """
+    checks_references_late: ClassVar[bool] = True
+    """Whether the engine itself looks at deferred foreign keys at the end of the transaction."""
 
     @abstractmethod
     def defer_references(self, cursor: Any, *, deferred: bool) -> None:
         """Look at foreign keys at the end of the transaction instead of at each statement."""
 
+    def stream_cursor(self, connection: PoolProxiedConnection) -> Any:
+        """A cursor for an answer that may be long, read beside other statements."""
+        return connection.cursor()
+
     # --- statements ---
+
+    def insert_or_leave(self, table: sa.Table) -> sa.ClauseElement:
+        """Insert a row, unless one with its key is there."""
+        return insert_or_leave_for(self.dialect.name, table)
 
     def upsert(self, table: sa.Table) -> sa.ClauseElement:
         """Insert a row, or replace all of the row with its key."""
@@ -152,6 +162,10 @@ class Engine(ABC):
     @abstractmethod
     def fault(self, problem: BaseException, kind: str | None = None) -> AssetflowError:
         """What a driver's error means, by its code. Never its words: they may hold a value."""
+
+    def commit_fault(self, problem: BaseException) -> AssetflowError:
+        """What an error during the commit means."""
+        return self.fault(problem)
 
     def guarded(self, call: Callable[[], T]) -> T:
         """Call the driver; its errors become ours.
@@ -217,3 +231,18 @@ def upsert_for(engine: str, table: sa.Table) -> sa.ClauseElement:
     if not others:
         return new.on_conflict_do_nothing(index_elements=key)
     return new.on_conflict_do_update(index_elements=key, set_={n: new.excluded[n] for n in others})
+
+
+def insert_or_leave_for(engine: str, table: sa.Table) -> sa.ClauseElement:
+    """An insert that leaves a row with the same key as it is.
+
+    Args:
+        engine: SQLAlchemy's name of the dialect.
+        table: Into which table.
+    """
+    key = [c.name for c in table.primary_key.columns]
+    if engine in ("mysql", "mariadb"):
+        into = mysql.insert(table)
+        return into.on_duplicate_key_update({n: into.inserted[n] for n in key})
+    make = postgresql.insert if engine == "postgresql" else sqlite.insert
+    return make(table).on_conflict_do_nothing(index_elements=key)

@@ -94,9 +94,17 @@ def _bring(engine: Engine, allowed: set[Found]) -> str | None:
     found, here = revision(engine)
     _refuse(found, here, engine)
     if found is not Found.CURRENT and (engine.read_only or found not in allowed):
-        raise SchemaOutdated("the store is of an older version", revision=here, needed=HEAD)
+        nothing = found is Found.NOTHING
+        msg = "the database has no tables yet" if nothing else "the store is of an older version"
+        raise SchemaOutdated(msg, hint=_upgrade_hint(engine), revision=here, needed=HEAD)
     engine.guarded(engine.settle_in)
     return None if found is Found.CURRENT else engine.guarded(lambda: _migrate(engine))
+
+
+def _upgrade_hint(engine: Engine) -> str | None:
+    if engine.migrates_at_open:
+        return None
+    return "Run `assetflow db upgrade`, with a role that may make tables, after a backup."
 
 
 def _look(engine: Engine, connection: sa.Connection) -> tuple[Found, str | None]:
@@ -116,7 +124,7 @@ def _refuse(found: Found, here: str | None, engine: Engine) -> None:
         raise SchemaTooNew(msg, revision=here, known=HEAD)
     if found is Found.FOREIGN:
         msg = "the database holds another program's tables and none of a store"
-        raise StoreUnavailable(msg, hint="Name another file; this one is left as it is.")
+        raise StoreUnavailable(msg, hint="Name another; this one is left as it is.")
     if engine.read_only and found is Found.NOTHING:
         msg = "the database is empty and was opened for reading only"
         raise StoreUnavailable(msg, hint="Open it once without mode=ro.")

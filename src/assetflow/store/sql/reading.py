@@ -23,7 +23,7 @@ from assetflow.store.sql.rows import Rows
 from assetflow.store.sql.statements import LIST_SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy.pool import PoolProxiedConnection
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     R = TypeVar("R")
 
-__all__ = ["SqlRead"]
+__all__ = ["SqlRead", "chunked"]
 
 T = TypeVar("T")
 Key = tuple[Any, ...]
@@ -97,22 +97,10 @@ class SqlRead:
 
     def _listed(self, kind: Kind, keys: Sequence[Key] | dict[Key, Key]) -> Iterator[Row]:
         """Rows by key: those that differ in the last part of the key only, many at a time."""
-        groups: dict[Key, list[Any]] = {}
-        for key in keys:
-            groups.setdefault(key[:-1], []).append(key[-1])
         statements = self._library.of(kind)
-        for first, members in groups.items():
-            at = 0
-            while at < len(members):
-                left = len(members) - at
-                size = next((s for s in LIST_SIZES if s <= left), LIST_SIZES[-1] if left > 1 else 1)
-                chunk = members[at : at + size]
-                at += size
-                if size == 1:
-                    yield from self._rows(statements.get, (self._district, *first, *chunk))
-                    continue
-                chunk += chunk[-1:] * (size - len(chunk))
-                yield from self._rows(statements.get_list(size), (self._district, *first, *chunk))
+        for first, chunk in chunked(keys):
+            found = statements.get if len(chunk) == 1 else statements.get_list(len(chunk))
+            yield from self._rows(found, (self._district, *first, *chunk))
 
     def find(self, query: Query[R]) -> Iterator[R]:
         """The records that a query selects, in its order."""
@@ -201,7 +189,7 @@ class SqlRead:
         self.check()
 
         def execute() -> Any:
-            cursor = self._connection.cursor()  # type: ignore[union-attr]  # checked when it runs
+            cursor = self._engine.stream_cursor(self._connection)  # type: ignore[arg-type]  # checked when it runs
             cursor.execute(statement.sql, statement.bind(values))
             return cursor
 
@@ -237,9 +225,13 @@ class SqlRead:
 
     def failed(self, raised: BaseException, kind: str | None = None) -> AssetflowError:
         """End the transaction, and say what happened. The caller raises it outside its handler."""
-        problem = self._engine.fault(raised, kind)
+        problem = self.fault(raised, kind)
         self.abandon(f"the transaction ended with an error: {problem.code}")
         return problem
+
+    def fault(self, raised: BaseException, kind: str | None) -> AssetflowError:
+        """What a driver's error means."""
+        return self._engine.fault(raised, kind)
 
     def abandon(self, why: str = _OVER) -> None:
         """Roll back and give the connection back. A second call does nothing."""
@@ -261,6 +253,24 @@ class SqlRead:
         self._open.clear()
         self._cursor.close()
         return connection
+
+
+def chunked(keys: Iterable[Key]) -> Iterator[tuple[Key, list[Any]]]:
+    """Keys that agree in all but their last part: the first parts, and last parts in lists.
+
+    A list has one of the sizes that statements are compiled for, filled up with its last.
+    """
+    groups: dict[Key, list[Any]] = {}
+    for key in keys:
+        groups.setdefault(key[:-1], []).append(key[-1])
+    for first, members in groups.items():
+        at = 0
+        while at < len(members):
+            left = len(members) - at
+            size = next((s for s in LIST_SIZES if s <= left), LIST_SIZES[-1] if left > 1 else 1)
+            chunk = members[at : at + size]
+            at += size
+            yield first, chunk + chunk[-1:] * (size - len(chunk))
 
 
 def _stored_event(row: Row) -> StoredEvent:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from assetflow.errors import AssetflowError
-    from assetflow.store.schema import Kind
 
 __all__ = ["SqliteEngine"]
 
@@ -156,7 +155,10 @@ class SqliteEngine(Engine):
             return self.sa_engine.raw_connection()
 
     def release(self, connection: PoolProxiedConnection) -> None:
-        """Keep it ready."""
+        """Keep it ready; close it when the store is closed."""
+        if self._closed:
+            connection.invalidate()
+        # What a test wraps is not kept beyond its wrapping.
         if self._closed or not isinstance(connection, PoolProxiedConnection):
             connection.close()
         else:
@@ -197,9 +199,6 @@ class SqliteEngine(Engine):
         finally:
             if shorter:
                 driver.execute(f"PRAGMA busy_timeout = {int(self.lock_timeout * 1000)}")
-
-    def lock_rows(self, cursor: Any, targets: Sequence[tuple[Kind, tuple[Any, ...]]]) -> None:
-        """Nothing to do: a writer has the whole file."""
 
     def defer_references(self, cursor: Any, *, deferred: bool) -> None:
         """For this transaction; SQLite forgets it at the end."""

@@ -32,6 +32,7 @@ Row = tuple[Any, ...]
 T = TypeVar("T")
 
 _ONE: sa.ColumnClause[int] = sa.literal_column("1")
+_ZERO: sa.ColumnClause[int] = sa.literal_column("0")
 
 LIST_SIZES = (512, 64, 8)
 """Lengths of the lists that statements are compiled for; a shorter list is filled up."""
@@ -172,6 +173,13 @@ class KindStatements:
         statement = statement.where(self._here(), *self._at("k_", self.kind.key))
         return Prepared(statement, self._dialect, ["in_district", *_names("k_", self.kind.key)])
 
+    @cached_property
+    def exists_kept(self) -> Prepared:
+        """The same, and the row stays until the end: district, key."""
+        statement = sa.select(_ONE).select_from(self.table).with_for_update(read=True)
+        statement = statement.where(self._here(), *self._at("k_", self.kind.key))
+        return Prepared(statement, self._dialect, ["in_district", *_names("k_", self.kind.key)])
+
     def referring(self, field: str) -> Prepared:
         """A row when any refers by this field to an id: district, id."""
         column = self.kind.column(field).name
@@ -199,6 +207,28 @@ class KindStatements:
             )
 
         return self._shapes.get(("list", size), make)
+
+    def lock_list(self, size: int) -> Prepared:
+        """The same keys kept from others until the end, in the key's order: as `get_list`."""
+
+        def make() -> Prepared:
+            *first, last = self.kind.key
+            members = [f"m_{i}" for i in range(size)]
+            column = self.table.c[last]
+            listed: list[sa.BindParameter[Any]] = [sa.bindparam(m) for m in members]
+            statement = sa.select(_ONE).select_from(self.table)
+            statement = statement.where(
+                self._here(),
+                *self._at("k_", first),
+                column.in_(listed) if size > 1 else column == listed[0],
+            )
+            # Not from those who only refer to the row: PostgreSQL's "no key update".
+            statement = statement.order_by(column).with_for_update(key_share=True)
+            return Prepared(
+                statement, self._dialect, ["in_district", *_names("k_", first), *members]
+            )
+
+        return self._shapes.get(("lock", size), make)
 
     @cached_property
     def insert(self) -> Prepared:
@@ -260,6 +290,7 @@ class JournalStatements:
     """
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._dialect = engine.dialect
         self._shapes = Shapes(16)
 
@@ -275,7 +306,14 @@ class JournalStatements:
         """The same, kept from others until the end where the engine locks rows: district."""
         c = EVENT_HEAD.c
         statement = sa.select(c.seq, c.hash).where(c[DISTRICT] == sa.bindparam("in_district"))
-        return Prepared(statement.with_for_update(), self._dialect, ["in_district"])
+        statement = statement.with_for_update(key_share=True)
+        return Prepared(statement, self._dialect, ["in_district"])
+
+    @cached_property
+    def prepare_head(self) -> Prepared:
+        """A head to lock, where there is none yet: district, sequence, hash."""
+        columns = [DISTRICT, "seq", "hash"]
+        return Prepared(self._engine.insert_or_leave(EVENT_HEAD), self._dialect, columns, columns)
 
     @cached_property
     def begin(self) -> Prepared:
@@ -302,7 +340,8 @@ class JournalStatements:
     @cached_property
     def districts(self) -> Prepared:
         """Districts that have a journal."""
-        return Prepared(sa.select(EVENT_HEAD.c[DISTRICT]), self._dialect, [])
+        statement = sa.select(EVENT_HEAD.c[DISTRICT]).where(EVENT_HEAD.c.seq > _ZERO)
+        return Prepared(statement, self._dialect, [])
 
     def events(self, *, subject: bool, batch: bool) -> Prepared:
         """Events in order: district, after, subject's kind and id, batch."""

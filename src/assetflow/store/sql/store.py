@@ -6,17 +6,16 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from assetflow.errors import ConfigError, StoreReadOnly, StoreUnavailable
+from assetflow.errors import StoreReadOnly, StoreUnavailable
 from assetflow.store.hooks import tell
 from assetflow.store.ports import Durability
 from assetflow.store.schema import check_district
 from assetflow.store.sql.across import figures_across
+from assetflow.store.sql.addresses import engine_for
+from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.migrate import prepare_schema
 from assetflow.store.sql.reading import SqlRead
-from assetflow.store.sql.sqlite import SqliteEngine
 from assetflow.store.sql.writing import SqlWrite
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ class SqlStore:
         self._on_commit = on_commit
         self._library = Library(engine)
         self._closed = False
+        # Weakly, so that reads which nobody ends give their connection back when they are gone.
+        self._reading: weakref.WeakSet[SqlRead] = weakref.WeakSet()
         _STORES.add(self)
 
     @classmethod
@@ -100,7 +101,7 @@ class SqlStore:
         return self._engine.guarded(self._districts)
 
     def _districts(self) -> list[DistrictId]:
-        connection = self._engine.connect()
+        connection = self._engine.begun(self._engine.begin_read)
         try:
             cursor = connection.cursor()
             cursor.execute(self._library.journal.districts.sql)
@@ -142,10 +143,16 @@ class SqlStore:
         return WriteScope(self, district, durability)
 
     def close(self) -> None:
-        """Let go of connections and files. A second call does nothing."""
+        """Let go of connections and files, also of those that a listing is read from.
+
+        A write that another thread is in keeps its connection until its block ends. A second
+        call does nothing.
+        """
         if not self._closed:
             self._closed = True
             self._engine.close()
+            for tx in list(self._reading):
+                tx.abandon("the store was closed")
 
     def check(self) -> None:
         """Refuse further use once closed.
@@ -167,25 +174,19 @@ class SqlStore:
         if self._on_commit is not None and head is not None:
             tell(self._on_commit, district, head, tx.counts)
 
+    def begun(self, tx: SqlRead) -> None:
+        """Reads have begun, which end with the store at the latest."""
+        self._reading.add(tx)
+
+    def ended(self, tx: SqlRead) -> None:
+        """Reads are over."""
+        self._reading.discard(tx)
+
     def forked(self) -> None:
         """Begin with connections of one's own in a forked child."""
+        keep_for_ever(list(self._reading))
+        self._reading = weakref.WeakSet()
         self._engine.forked()
-
-
-def engine_for(url: str, *, lock_timeout: float) -> Engine:
-    """The engine that an address names.
-
-    Raises:
-        ConfigError: none is known for it.
-    """
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        parsed = None
-    if parsed is not None and parsed.drivername in ("sqlite", "sqlite+pysqlite"):
-        return SqliteEngine(parsed, lock_timeout=lock_timeout)
-    kind = "is not an address of a store" if parsed is None else "names a database not known here"
-    raise ConfigError(f"the store's URL {kind}", hint="sqlite:///lincoln.db")
 
 
 class ReadScope:
@@ -209,9 +210,8 @@ class ReadScope:
         return tx
 
     def _begin(self, library: Library) -> SqlRead:
-        connection = library.engine.connect()
+        connection = library.engine.begun(library.engine.begin_read)
         try:
-            library.engine.begin_read(connection)
             tx = SqlRead(self._district, connection, library)
         except BaseException:
             library.engine.give_up(connection)
@@ -222,6 +222,7 @@ class ReadScope:
         except BaseException:
             tx.abandon()
             raise
+        self._store.begun(tx)
         return tx
 
     def __exit__(
@@ -231,6 +232,7 @@ class ReadScope:
         trace: TracebackType | None,
     ) -> None:
         if self._tx is not None:
+            self._store.ended(self._tx)
             self._tx.abandon()
 
 
@@ -265,9 +267,9 @@ class WriteScope:
         return tx
 
     def _begin(self, engine: Engine, wait: float) -> SqlWrite:
-        connection = engine.connect()
+        durability = self._durability
+        connection = engine.begun(lambda c: engine.begin_write(c, durability, wait))
         try:
-            engine.begin_write(connection, self._durability, wait)
             return SqlWrite(self._district, connection, self._store.library)
         except BaseException:
             engine.give_up(connection)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import wraps
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from assetflow.codec import Tally
@@ -12,13 +14,14 @@ from assetflow.store.journal import BEGINNING, chain, prepare
 from assetflow.store.ports import Head
 from assetflow.store.schema import KINDS, Kind, kind_of
 from assetflow.store.sql.changes import REFERRED, Changes, changed_columns
-from assetflow.store.sql.reading import SqlRead
+from assetflow.store.sql.reading import SqlRead, chunked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy.pool import PoolProxiedConnection
 
+    from assetflow.errors import AssetflowError
     from assetflow.model import DistrictId, Record
     from assetflow.store.journal import Prepared as Ready
     from assetflow.store.journal import Removed, Written
@@ -74,6 +77,8 @@ class SqlWrite(SqlRead):
         self._tally = Tally()
         self._stored: Head | None = None
         self._head: Head | None = None
+        self._has_head = False
+        self._committing = False
         self.doing: str | None = None
         self.counts: dict[str, int] = {"events": 0, "rows": 0, "intents": 0, "cleaned": 0}
 
@@ -87,8 +92,14 @@ class SqlWrite(SqlRead):
             of = self._library.over(record)
             wanted.add((of.kind.name, key if of.plain_key(key) else checked_key(of.kind, key)))
         if self._engine.locks_rows:
-            ordered = [(KINDS[name], key) for name, key in sorted(wanted)]
-            self.guarded(lambda: self._engine.lock_rows(self._cursor, ordered))
+            self._lock_rows(wanted)
+
+    def _lock_rows(self, wanted: set[tuple[str, Key]]) -> None:
+        """In one order everywhere: by kind, then by key."""
+        for name, some in groupby(sorted(wanted), key=itemgetter(0)):
+            statements = self._library.of(KINDS[name])
+            for first, chunk in chunked(key for _, key in some):
+                self._rows(statements.lock_list(len(chunk)), (self._district, *first, *chunk))
 
     def head(self) -> Head:
         """The end of the journal, own events included."""
@@ -154,9 +165,16 @@ class SqlWrite(SqlRead):
             self._advance(self._head)
         for rows in list(self._open):
             rows.end()
+        self._committing = True
         connection.commit()  # type: ignore[union-attr]  # checked
         self._let_go("the transaction has ended")
         self._engine.release(connection)  # type: ignore[arg-type]  # checked
+
+    def fault(self, raised: BaseException, kind: str | None) -> AssetflowError:
+        """What a driver's error means; during the commit, something else."""
+        if self._committing:
+            return self._engine.commit_fault(raised)
+        return super().fault(raised, kind)
 
     def settle(self) -> None:
         """Fetch what is being read, so that a write does not show in it."""
@@ -232,7 +250,9 @@ class SqlWrite(SqlRead):
             return
         for field, target in kind.refers:
             value = row[kind.positions[field]]
-            statement = self._library.of(KINDS[target]).exists
+            statements = self._library.of(KINDS[target])
+            late = self._engine.checks_references_late
+            statement = statements.exists if late else statements.exists_kept
             if value is not None and not self._rows(statement, (self._district, value)):
                 msg = f"{kind.name}.{field} refers to a {target} that is not there"
                 raise InvalidValue(msg, kind=kind.name, field=field)
@@ -267,7 +287,14 @@ class SqlWrite(SqlRead):
         return head
 
     def _locked_head(self) -> Head:
-        rows = self._rows(self._library.journal.lock_head, (self._district,))
+        journal, here = self._library.journal, (self._district,)
+        rows = self._rows(journal.lock_head, here)
+        if not rows and self._engine.locks_rows:
+            # Two first events of a district meet at the head as well, so it must be there.
+            first = journal.prepare_head
+            self._cursor.execute(first.sql, first.bind([*here, BEGINNING.seq, BEGINNING.hash]))
+            rows = self._rows(journal.lock_head, here)
+        self._has_head = bool(rows)
         return Head(*rows[0]) if rows else BEGINNING
 
     def _advance(self, head: Head) -> None:
@@ -276,7 +303,7 @@ class SqlWrite(SqlRead):
         if stored is None or stored == head:
             return
         journal = self._library.journal
-        if stored.seq == 0:
+        if not self._has_head:
             statement, values = journal.begin, [self._district, head.seq, head.hash]
         else:
             statement = journal.advance

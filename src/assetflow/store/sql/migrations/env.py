@@ -6,6 +6,7 @@ from alembic import context
 
 from assetflow.store.sql.citus import distribution
 from assetflow.store.sql.migrate import VERSION_TABLE
+from assetflow.store.sql.migrations.finish import finishing
 from assetflow.store.sql.tables import METADATA
 
 __all__: list[str] = []
@@ -20,6 +21,8 @@ def _run() -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        for statement in finishing(context.get_context().dialect.name):
+            context.execute(statement)
         if context.get_context().dialect.name == "postgresql":
             context.execute(distribution())
 
