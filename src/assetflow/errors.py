@@ -6,6 +6,7 @@ AssetflowError
 │   ├── MissingExtra            an optional package is not installed (also an ImportError)
 │   ├── PluginError             an entry point cannot be loaded
 │   ├── PolicyError             a district policy file has a wrong key or value
+│   ├── IdentityKeyNeeded       a name is to be sealed or opened without its key
 │   ├── DistrictRequired        the store holds several districts, or none
 │   └── UnknownDistrict         the store does not hold that district
 ├── InputError                  what the caller handed in
@@ -27,7 +28,8 @@ AssetflowError
 │   ├── HolderLeft              the holder is no longer enrolled or employed
 │   ├── LoanLimitReached        the holder has as many devices as the policy allows
 │   ├── DateRefused             a date outside what the rule allows
-│   └── FundingInvalid          funding shares that do not add up to 100 %
+│   ├── FundingInvalid          funding shares that do not add up to 100 %
+│   └── PersonHoldsDevices      to be erased, and answers for a device
 ├── StoreError
 │   ├── StaleVersion            somebody changed the record since it was read
 │   ├── DuplicateKey            a record with that key exists
@@ -111,6 +113,7 @@ __all__ = [
     "HolderBlocked",
     "HolderLeft",
     "IdempotencyMismatch",
+    "IdentityKeyNeeded",
     "IncompleteListing",
     "InputError",
     "InvalidValue",
@@ -123,6 +126,7 @@ __all__ = [
     "PageLoop",
     "PayloadError",
     "PermissionDenied",
+    "PersonHoldsDevices",
     "PlanChanged",
     "PluginError",
     "PolicyError",
@@ -274,6 +278,13 @@ class PolicyError(ConfigError):
 
     code = "policy"
     default_hint = "Correct the named key; the message lists what is allowed."
+
+
+class IdentityKeyNeeded(ConfigError):
+    """A programme demands the name of a person, and the key to seal or open it is not here."""
+
+    code = "identity-key-needed"
+    default_hint = "Give the district's identity keys: keys=IdentityKeys.from_file(...)."
 
 
 class DistrictRequired(ConfigError):
@@ -453,6 +464,13 @@ class FundingInvalid(Refusal):
 
     code = "funding-invalid"
     default_hint = "Shares are basis points; those in force on one day add up to 10000."
+
+
+class PersonHoldsDevices(Refusal):
+    """The person still answers for devices, so erasing them would leave nobody to ask."""
+
+    code = "person-holds-devices"
+    default_hint = "Check the devices in first; the context lists them."
 
 
 # --- store ---------------------------------------------------------------------------------

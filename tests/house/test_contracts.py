@@ -15,7 +15,7 @@ pytest.importorskip("importlinter", reason="import-linter: python scripts/dev.py
 
 ROOMS = """
     cli codec connectors connectors/google connectors/oneroster district exchange files model reconcile rules
-    store store/sql testing wire workflows
+    reports store store/sql testing wire workflows
 """
 SOUND = {
     "__init__.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import assetflow.district\n",

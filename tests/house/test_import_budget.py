@@ -36,6 +36,7 @@ OPTIONAL = {
     "mariadb": {"pymysql"},
     "match": {"rapidfuzz"},
     "postgres": {"psycopg"},
+    "privacy": {"cryptography"},
     "ray": {"ray"},
     "spark": {"pyspark"},
     "web": {"jinja2", "multipart", "standardwebhooks", "starlette", "uvicorn"},

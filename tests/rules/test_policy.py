@@ -24,6 +24,7 @@ from assetflow.model import (
     DistrictPolicy,
     Lifecycle,
     PullPolicy,
+    RetentionPolicy,
 )
 from assetflow.model.devices import Device
 from assetflow.model.fields import Role, role_of
@@ -72,7 +73,13 @@ def test_what_is_written_is_read_as_values():
 
 REFUSED = [
     # text, key, line, allowed, in the hint
-    ("[custdy]\n", "custdy", 1, "custody, pull, authority, sites", "Did you mean custody?"),
+    (
+        "[custdy]\n",
+        "custdy",
+        1,
+        "custody, pull, retention, authority, sites",
+        "Did you mean custody?",
+    ),
     (
         "[custody]\n\n# a note\nmax_device = 2\n",
         "custody.max_device",
@@ -340,9 +347,12 @@ def test_an_authority_field_is_a_journalled_field_of_a_device():
     assert {roles[name] for name in AUTHORITY_FIELDS} == {Role.JOURNALLED}
 
 
+SECTIONS = (("custody", CustodyPolicy), ("pull", PullPolicy), ("retention", RetentionPolicy))
+
+
 def test_every_setting_has_a_key_and_its_meaning_is_the_field_s_docstring():
     keys = {k.path: k for k in policy_keys()}
-    for section, cls in (("custody", CustodyPolicy), ("pull", PullPolicy)):
+    for section, cls in SECTIONS:
         body = ast.parse(inspect.getsource(cls)).body[0].body
         texts = {
             a.target.id: b.value.value
@@ -352,12 +362,12 @@ def test_every_setting_has_a_key_and_its_meaning_is_the_field_s_docstring():
         assert set(texts) == {a.name for a in attrs.fields(cls)}
         for name, text in texts.items():
             assert keys[f"{section}.{name}"].meaning == text
-    assert len(keys) == len(policy_keys()) == 11 + len(AUTHORITY_FIELDS) + 1
+    assert len(keys) == len(policy_keys()) == 19 + len(AUTHORITY_FIELDS) + 1
 
 
 def test_the_template_says_what_each_key_means_and_allows():
     text = DistrictPolicy().to_toml(comments=True)
     for key in policy_keys():
-        if key.path.startswith(("custody.", "pull.")):
+        if key.path.startswith(("custody.", "pull.", "retention.")):
             assert f"# {key.meaning}\n# Allowed: {key.allowed}.\n" in text
             assert f"{key.path.split('.')[1]} = {key.default}\n" in text

@@ -7,6 +7,7 @@ distributions register under the entry-point group ``assetflow.connectors`` and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
     from assetflow.connectors.google import GoogleAdmin
     from assetflow.connectors.spec import Connector
 
-__all__ = ["ENTRY_POINTS", "GoogleAdmin", "available_connectors", "load_connector"]
+__all__ = [
+    "ENTRY_POINTS",
+    "GoogleAdmin",
+    "available_connectors",
+    "load_connector",
+    "raw_dictionaries",
+]
 
 ENTRY_POINTS = "assetflow.connectors"
 """The entry-point group of connectors from other distributions."""
 
 _LAZY = {"GoogleAdmin": "assetflow.connectors.google"}
 _OURS = {"google": "GoogleAdmin"}
+_DICTIONARIES = {"google": "assetflow.connectors.google.dictionary"}
 
 
 def __getattr__(name: str) -> Any:
@@ -86,6 +94,22 @@ def available_connectors() -> dict[str, Callable[..., Connector] | PluginError |
         except (PluginError, MissingExtra) as error:
             found[name] = error
     return found
+
+
+def raw_dictionaries(name: str) -> Mapping[int, bytes]:
+    """The dictionaries of a connector's raw records, by version, without an account.
+
+    Another distribution's connector offers them as ``RAW_DICTIONARIES``, an attribute of what
+    makes it. Empty when the connector is not installed or offers none.
+    """
+    if name in _DICTIONARIES:
+        ours: Mapping[int, bytes] = import_module(_DICTIONARIES[name]).RAW_DICTIONARIES
+        return ours
+    try:
+        found = getattr(load_connector(name), "RAW_DICTIONARIES", None)
+    except (PluginError, MissingExtra):
+        found = None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _entries() -> list[EntryPoint]:

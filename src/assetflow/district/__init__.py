@@ -12,7 +12,7 @@ from assetflow.district.imports import Imports
 from assetflow.district.journal import Journal
 from assetflow.district.opening import open_district
 from assetflow.district.pager import Pager
-from assetflow.district.people import People
+from assetflow.district.people import Erasure, People
 from assetflow.district.places import Places
 from assetflow.district.policy import Policy
 from assetflow.district.runs import Runs
@@ -25,6 +25,7 @@ __all__ = [
     "CustodyDesk",
     "Devices",
     "District",
+    "Erasure",
     "Imports",
     "Journal",
     "Pager",

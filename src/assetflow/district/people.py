@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from assetflow.district.pager import Pager
+from assetflow.exchange.raws import RawRecords
 from assetflow.model import Hold, Person, PersonId, PersonKind, Query
 from assetflow.model.query import where_all
+from assetflow.reports.records_request import PersonExport
 from assetflow.workflows import holds as hold_verbs
 from assetflow.workflows import people as verbs
 from assetflow.workflows.given import day_in_district
+from assetflow.workflows.personal.erasing import ErasurePlan, erase_person, plan_erasure
 from assetflow.workflows.references import PersonRef, find_person, resolve_person
 
 if TYPE_CHECKING:
@@ -17,8 +22,32 @@ if TYPE_CHECKING:
 
     from assetflow.district.session import Session
     from assetflow.model import Guardianship, Money, Predicate
+    from assetflow.store.ports import Wiped
+    from assetflow.workflows.personal.sealing import IdentityKeys
 
-__all__ = ["People"]
+__all__ = ["Erasure", "People"]
+
+
+@frozen(kw_only=True)
+class Erasure:
+    """What an erasure did, or would do."""
+
+    plan: ErasurePlan
+    """What happened to each record."""
+    done: bool
+    """Whether it was done; false for a dry run."""
+    wiped: Wiped | None = None
+    """Where the bytes are gone; ``None`` when the store was not rewritten."""
+
+    def explain(self) -> str:
+        """All of it as lines of text, without a value."""
+        lines = [self.plan.explain()]
+        if self.wiped is not None:
+            lines += [f"  bytes gone from {place}" for place in self.wiped.reached]
+            lines += [f"  not reached: {place}" for place in self.wiped.not_reached]
+        elif self.done:
+            lines.append("  not reached: bytes of removed values, until the store is rewritten")
+        return "\n".join(lines)
 
 
 class People:
@@ -87,6 +116,76 @@ class People:
                 relation=relation,
             )
         )
+
+    def export(
+        self, person: PersonRef, *, keys: IdentityKeys | None = None, others: bool = False
+    ) -> PersonExport:
+        """Everything that the store holds on a person: loop over it, or write it as JSON or ZIP.
+
+        Args:
+            person: The person.
+            keys: The district's identity keys; without them a sealed name is *withheld*.
+            others: Whether other people's addresses, in what sources said, are left as they are.
+
+        Raises:
+            NotFound: nobody answers to that.
+        """
+        return PersonExport(
+            self._session.read,
+            self.get(person).id,
+            made_at=self._session.clock(),
+            raw=RawRecords(),
+            keys=keys,
+            others=others,
+        )
+
+    def plan_erasure(self, person: PersonRef) -> ErasurePlan:
+        """What erasing a person would remove, empty and keep, and why. Writes nothing."""
+        act = self._session.reading()
+        with self._session.read() as tx:
+            return plan_erasure(tx, act, resolve_person(tx, person), raw=RawRecords())
+
+    def erase(
+        self,
+        person: PersonRef,
+        *,
+        reason: str,
+        keys: IdentityKeys | None = None,
+        while_holding: bool = False,
+        wipe: bool = True,
+        dry_run: bool = False,
+    ) -> Erasure:
+        """Remove what names a person. Their id stays as a pseudonym, and the journal verifies.
+
+        Args:
+            person: The person.
+            reason: A code for the journal, such as ``records-request``.
+            keys: The district's identity keys, for a name that a programme demands.
+            while_holding: Whether to go on although they answer for a device.
+            wipe: Whether to rewrite the store afterwards, so that the bytes are gone as well. For
+                many people do it once, at the end: ``district.retention.wipe()``.
+            dry_run: Decide, and write nothing.
+
+        Raises:
+            NotFound: nobody answers to that.
+            PersonHoldsDevices: they answer for a device.
+            IdentityKeyNeeded: a programme demands the name, and *keys* is not given.
+        """
+        plan = self._session.write(
+            lambda tx, act: erase_person(
+                tx,
+                act,
+                resolve_person(tx, person),
+                raw=RawRecords(),
+                entropy=self._session.entropy,
+                keys=keys,
+                while_holding=while_holding,
+            ),
+            reason=reason,
+            dry_run=dry_run,
+        )
+        wiped = self._session.store.wipe_removed() if wipe and not dry_run else None
+        return Erasure(plan=plan, done=not dry_run, wiped=wiped)
 
     def holds(self, person: PersonRef, *, on: date | None = None) -> tuple[Hold, ...]:
         """What stands between a person and the next check-out, on a day; today when not given."""

@@ -38,6 +38,9 @@ __all__ = [
     "HoldPlaced",
     "HoldReleased",
     "PersonChanged",
+    "PersonErased",
+    "PersonIdentityDestroyed",
+    "PersonIdentityResealed",
     "PersonLeft",
     "PersonRegistered",
     "PlaceChanged",
@@ -397,6 +400,41 @@ class WebhookDisabled:
     """``gone`` when the receiver said so, ``failing`` after days without success, or a code."""
 
 
+@frozen(kw_only=True)
+class PersonErased:
+    """What names a person was removed; the id stays as a pseudonym."""
+
+    TYPE: ClassVar[str] = "person.erased@1"
+    SUBJECT: ClassVar[str] = "person"
+
+    kept_for: tuple[str, ...] = ()
+    """Programmes that demand the name, for which it was sealed."""
+
+
+@frozen(kw_only=True)
+class PersonIdentityResealed:
+    """The sealed name of an erased person was sealed anew with another key."""
+
+    TYPE: ClassVar[str] = "person.identity_resealed@1"
+    SUBJECT: ClassVar[str] = "person"
+
+    programme: str
+    """The programme that demands it."""
+    key_id: str
+    """The key that opens it from now on."""
+
+
+@frozen(kw_only=True)
+class PersonIdentityDestroyed:
+    """The sealed name of an erased person was destroyed, since no programme demands it any more."""
+
+    TYPE: ClassVar[str] = "person.identity_destroyed@1"
+    SUBJECT: ClassVar[str] = "person"
+
+    programme: str
+    """The programme that had demanded it."""
+
+
 EVENT_TYPES: Mapping[str, type[Event]] = MappingProxyType(
     {
         cls.TYPE: cls
@@ -420,6 +458,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = MappingProxyType(
             PersonRegistered,
             PersonChanged,
             PersonLeft,
+            PersonErased,
+            PersonIdentityResealed,
+            PersonIdentityDestroyed,
             GuardianLinked,
             HoldPlaced,
             HoldReleased,

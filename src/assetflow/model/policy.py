@@ -36,6 +36,7 @@ __all__ = [
     "DistrictPolicy",
     "PolicyKey",
     "PullPolicy",
+    "RetentionPolicy",
     "policy_keys",
 ]
 
@@ -110,6 +111,32 @@ class PullPolicy:
 
 
 @frozen(kw_only=True)
+class RetentionPolicy:
+    """How long what names a person is kept. Section ``[retention]``.
+
+    A district that collects data of children under 13 online needs a written retention policy
+    and may not keep it for ever (16 CFR 312.10). 0 sets no limit.
+    """
+
+    people_years: int = 0
+    """Years after leaving at which a person falls due for erasure; 0 for no limit (16 CFR 312.10)."""
+    notes_years: int = 0
+    """Years after which a note is removed; 0 for no limit."""
+    runs_days: int = 0
+    """Days after its end at which the record of a pull or an import is removed; 0 for no limit."""
+    keys_days: int = 0
+    """Days after which an idempotency key and its answer are removed; 0 for no limit."""
+    ecf_years: int = 10
+    """Years for which ECF wants to know who had a device (47 CFR 54.1715)."""
+    e_rate_years: int = 10
+    """Years for which E-Rate wants the record of a device (47 CFR 54.516)."""
+    seal_ecf_names: bool = True
+    """Whether the name that ECF demands is kept, sealed, when a person is erased."""
+    erase_while_holding: bool = False
+    """Whether a person may be erased while they answer for a device."""
+
+
+@frozen(kw_only=True)
 class Authority:
     """Whose word counts for a field of a device. Section ``[authority]``.
 
@@ -133,6 +160,8 @@ class DistrictPolicy:
     """Section ``[custody]``."""
     pull: PullPolicy = PullPolicy()
     """Section ``[pull]``."""
+    retention: RetentionPolicy = RetentionPolicy()
+    """Section ``[retention]``."""
     authority: Authority = Authority()
     """Section ``[authority]``."""
     sites: Mapping[str, str] = field(factory=lambda: MappingProxyType({}))
@@ -192,7 +221,10 @@ class DistrictPolicy:
         return "\n".join(lines) + "\n"
 
     def __reduce__(self) -> tuple[object, ...]:  # a read-only mapping cannot be pickled
-        return (_policy, (self.custody, self.pull, self.authority, dict(self.sites)))
+        return (
+            _policy,
+            (self.custody, self.pull, self.retention, self.authority, dict(self.sites)),
+        )
 
     @property
     def digest(self) -> str:
@@ -205,10 +237,18 @@ def _authority(fields: dict[str, tuple[str, ...]]) -> Authority:
 
 
 def _policy(
-    custody: CustodyPolicy, pull: PullPolicy, authority: Authority, sites: dict[str, str]
+    custody: CustodyPolicy,
+    pull: PullPolicy,
+    retention: RetentionPolicy,
+    authority: Authority,
+    sites: dict[str, str],
 ) -> DistrictPolicy:
     return DistrictPolicy(
-        custody=custody, pull=pull, authority=authority, sites=MappingProxyType(sites)
+        custody=custody,
+        pull=pull,
+        retention=retention,
+        authority=authority,
+        sites=MappingProxyType(sites),
     )
 
 
@@ -282,9 +322,41 @@ _PULL: Mapping[str, tuple[Kind, str]] = {
         "Whether a record that matches nothing becomes a device; else it waits for a person.",
     ),
 }
+_RETENTION: Mapping[str, tuple[Kind, str]] = {
+    "people_years": (
+        Whole(0, 100),
+        "Years after leaving at which a person falls due for erasure; 0 for no limit (16 CFR 312.10).",
+    ),
+    "notes_years": (Whole(0, 100), "Years after which a note is removed; 0 for no limit."),
+    "runs_days": (
+        Whole(0, 36_500),
+        "Days after its end at which the record of a pull or an import is removed; 0 for no limit.",
+    ),
+    "keys_days": (
+        Whole(0, 36_500),
+        "Days after which an idempotency key and its answer are removed; 0 for no limit.",
+    ),
+    "ecf_years": (
+        Whole(10, 100),
+        "Years for which ECF wants to know who had a device (47 CFR 54.1715).",
+    ),
+    "e_rate_years": (
+        Whole(10, 100),
+        "Years for which E-Rate wants the record of a device (47 CFR 54.516).",
+    ),
+    "seal_ecf_names": (
+        Flag(),
+        "Whether the name that ECF demands is kept, sealed, when a person is erased.",
+    ),
+    "erase_while_holding": (
+        Flag(),
+        "Whether a person may be erased while they answer for a device.",
+    ),
+}
 _SECTIONS: Mapping[str, tuple[type, Mapping[str, tuple[Kind, str]]]] = {
     "custody": (CustodyPolicy, _CUSTODY),
     "pull": (PullPolicy, _PULL),
+    "retention": (RetentionPolicy, _RETENTION),
 }
 _HEADS = {
     "authority": (

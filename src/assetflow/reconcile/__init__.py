@@ -8,6 +8,7 @@ from assetflow.reconcile.diff import (
     digest,
     facts_of,
     observed_array,
+    observed_fields,
     observed_from_array,
     observed_from_facts,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "digest",
     "facts_of",
     "observed_array",
+    "observed_fields",
     "observed_from_array",
     "observed_from_facts",
     "weigh",

@@ -20,6 +20,7 @@ __all__ = [
     "digest",
     "facts_of",
     "observed_array",
+    "observed_fields",
     "observed_from_array",
     "observed_from_facts",
 ]
@@ -65,6 +66,11 @@ def observed_array(observed: ObservedDevice) -> str:
     """A claim as a JSON array in the order of the class, for keeping it a while."""
     values = [plain(v) for v in attrs.astuple(observed, recurse=False)]
     return msgspec.json.encode(values).decode()
+
+
+def observed_fields(text: str) -> dict[str, str | int | None]:
+    """What [`observed_array`][assetflow.reconcile.observed_array] kept, by field, in plain form."""
+    return dict(zip((a.name for a in _ATTRIBUTES), _array.decode(text), strict=True))
 
 
 def observed_from_array(text: str) -> ObservedDevice:

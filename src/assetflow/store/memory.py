@@ -28,7 +28,7 @@ from assetflow.model.query import plain
 from assetflow.store.checks import checked_aggregate, checked_columns, checked_key, checked_query
 from assetflow.store.hooks import tell
 from assetflow.store.journal import BEGINNING, prepare
-from assetflow.store.ports import Durability, Head, StoredEvent, StoreFeature
+from assetflow.store.ports import Durability, Head, StoredEvent, StoreFeature, Wiped
 from assetflow.store.schema import JOURNAL, KINDS, Kind, check_district, kind_of
 
 if TYPE_CHECKING:
@@ -161,6 +161,10 @@ class MemoryStore:
                 tx.end()
         if self._on_commit is not None and any(tx.counts.values()):
             tell(self._on_commit, district, tx.head_at_end, tx.counts)
+
+    def wipe_removed(self) -> Wiped:
+        """Nothing is kept of what was removed."""
+        return Wiped(reached=("memory",))
 
     def close(self) -> None:
         """Refuse further use. A second call does nothing."""

@@ -48,6 +48,7 @@ __all__ = [
     "StoreFeature",
     "StoredEvent",
     "Transaction",
+    "Wiped",
 ]
 
 Key = tuple[Any, ...]
@@ -136,6 +137,16 @@ class StoredEvent:
     """The hash of the event before."""
     hash: str
     """SHA-256 over ``prev`` and ``body``, hexadecimal."""
+
+
+@frozen(kw_only=True)
+class Wiped:
+    """Where the bytes of what was removed are gone, and where they may still be."""
+
+    reached: tuple[str, ...] = ()
+    """Places that hold nothing of it any more."""
+    not_reached: tuple[str, ...] = ()
+    """Places that this could not reach, and why; somebody must see to them."""
 
 
 class ReadTransaction(Protocol):
@@ -284,6 +295,18 @@ class Store(Protocol):
 
         Raises:
             StoreLocked: no lock within the store's wait.
+        """
+        ...
+
+    def wipe_removed(self) -> Wiped:
+        """Rewrite what the store keeps, so that the bytes of removed values are in it no longer.
+
+        A database keeps what was removed until the space is needed. This takes time and space in
+        proportion to the whole store, and other writers wait.
+
+        Raises:
+            StoreLocked: others use the store all the time.
+            StoreFull: no space for the rewriting.
         """
         ...
 

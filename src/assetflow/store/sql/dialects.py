@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from assetflow.store.ports import StoreFeature
+from assetflow.store.ports import StoreFeature, Wiped
 from assetflow.store.sql.forks import keep_for_ever
 
 if TYPE_CHECKING:
@@ -202,6 +202,11 @@ class Engine(ABC):
     def backup(self, revision: str, at: datetime) -> str | None:  # noqa: ARG002  # for subclasses
         """Copy what is there before it is migrated; ``None`` where its people do that."""
         return None
+
+    def wipe_removed(self) -> Wiped:
+        """Rewrite the tables, so that the bytes of removed values are in them no longer."""
+        whole = "the server's tables and log: its people rewrite them (VACUUM FULL, OPTIMIZE TABLE)"
+        return Wiped(not_reached=(whole, "backups and replicas of the server"))
 
     def forked(self) -> None:
         """Begin with a new pool in a forked child."""

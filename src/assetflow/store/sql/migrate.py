@@ -22,7 +22,7 @@ __all__ = ["HEAD", "REVISIONS", "VERSION_TABLE", "Found", "prepare_schema", "rev
 
 VERSION_TABLE = "assetflow_alembic_version"
 """Where Alembic notes the revision; a name of its own, since a database may be shared."""
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision that this version knows, oldest first."""
 HEAD = REVISIONS[-1]
 """The revision that this version works with."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from assetflow.errors import FeatureMissing, InvalidValue, StoreDamaged, StoreUnavailable
-from assetflow.store.ports import Durability, StoreFeature
+from assetflow.store.ports import Durability, StoreFeature, Wiped
 from assetflow.store.sql.dialects import Engine
 from assetflow.store.sql.faults import sqlite_fault
 from assetflow.store.sql.forks import keep_for_ever
@@ -317,6 +317,30 @@ class SqliteEngine(Engine):
                 copy.close()
         shutil.copymode(self.path, path)
         return path
+
+    def wipe_removed(self) -> Wiped:
+        """Rewrite the file page by page, and empty its log.
+
+        The copies that were made before migrations are named, and not touched.
+        """
+        connection = self.new_connection()
+        try:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA temp_store = FILE")  # the whole file is written there once
+            connection.execute("VACUUM")
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+        name = os.path.basename(self.path)  # noqa: PTH119
+        whole = (f"the file {name}", f"the log {name}-wal")
+        beside = Path(self.path).parent.iterdir()
+        copies = sorted(p.name for p in beside if p.name.startswith(f"{name}.backup-"))
+        away = [f"the copy {copy}" for copy in copies]
+        away.append("copies made elsewhere, and blocks of the disk that the file no longer uses")
+        if busy:
+            why = "somebody is reading; close the others and do it again"
+            return Wiped(not_reached=(*(f"{part}: {why}" for part in whole), *away))
+        return Wiped(reached=whole, not_reached=tuple(away))
 
     def forked(self) -> None:
         """What was ready belongs to the parent."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from assetflow.model import Aggregate, DistrictId
-    from assetflow.store.ports import CommitHook, StoreFeature
+    from assetflow.store.ports import CommitHook, StoreFeature, Wiped
     from assetflow.store.sql.dialects import Engine
 
 __all__ = ["SqlStore"]
@@ -141,6 +141,21 @@ class SqlStore:
             msg = "the store was opened for reading only"
             raise StoreReadOnly(msg, hint="Open it without mode=ro.")
         return WriteScope(self, district, durability)
+
+    def wipe_removed(self) -> Wiped:
+        """Rewrite the database, so that the bytes of removed values are in it no longer.
+
+        Raises:
+            StoreLocked: others use it all the time.
+            StoreFull: no space for the rewriting.
+            StoreReadOnly: the store was opened for reading.
+        """
+        self.check()
+        if self._engine.read_only:
+            msg = "the store was opened for reading only"
+            raise StoreReadOnly(msg, hint="Open it without mode=ro.")
+        with self._engine.writing():
+            return self._engine.guarded(self._engine.wipe_removed)
 
     def close(self) -> None:
         """Let go of connections and files, also of those that a listing is read from.

@@ -1,0 +1,5 @@
+"""What is handed over: the answer to a records request, and records without names."""
+
+from assetflow.reports.records_request import PersonExport
+
+__all__ = ["PersonExport"]
