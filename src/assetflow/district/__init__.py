@@ -15,6 +15,7 @@ from assetflow.district.pager import Pager
 from assetflow.district.people import Erasure, People
 from assetflow.district.places import Places
 from assetflow.district.policy import Policy
+from assetflow.district.retention import Retention, RetentionRun
 from assetflow.district.runs import Runs
 from assetflow.district.session import Session
 from assetflow.district.webhooks import Webhooks
@@ -32,6 +33,8 @@ __all__ = [
     "People",
     "Places",
     "Policy",
+    "Retention",
+    "RetentionRun",
     "Runs",
     "Session",
     "Webhooks",

@@ -13,6 +13,7 @@ from assetflow.district.journal import Journal
 from assetflow.district.people import People
 from assetflow.district.places import Places
 from assetflow.district.policy import Policy
+from assetflow.district.retention import Retention
 from assetflow.district.runs import Runs
 from assetflow.district.webhooks import Webhooks
 from assetflow.exchange.changes import read_changes
@@ -65,6 +66,8 @@ class District:
         """What each pull did."""
         self.journal: Journal = Journal(session)
         """The proof of everything that happened."""
+        self.retention: Retention = Retention(session)
+        """What is kept until when."""
         self.policy: Policy = Policy(session)
         """The district's settings."""
         self.webhooks: Webhooks = Webhooks(session)

@@ -31,11 +31,12 @@ class Demand:
 
 
 def years_later(day: date, years: int) -> date:
-    """The same day so many years later; the last of February for the day that a year lacks."""
+    """The same day so many years later, or earlier; the last of February for one that a year lacks."""
+    year = min(max(day.year + years, date.min.year), date.max.year)
     try:
-        return day.replace(year=min(day.year + years, date.max.year))
+        return day.replace(year=year)
     except ValueError:
-        return day.replace(year=day.year + years, day=28)
+        return day.replace(year=year, day=28)
 
 
 def demands(

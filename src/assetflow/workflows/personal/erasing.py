@@ -229,7 +229,9 @@ def _prepare(
             step, after = _step(trace, Handling.REMOVED), None
             removes.append(record)
         elif isinstance(record, RetainedIdentity):
-            step, after = _step(trace, Handling.SEALED, keep_until=record.keep_until), None
+            left = redact(trace, subject.naming, entropy).left
+            step = _step(trace, Handling.SEALED, keep_until=record.keep_until, left=left)
+            after = None
         else:
             done = redact(trace, subject.naming, entropy)
             step = _step(trace, done.handling, columns=done.columns, left=done.left)

@@ -141,7 +141,7 @@ class _Shown:
         if isinstance(record, Observation):
             said["facts"] = self._masked(_json(record.facts))
         if isinstance(record, StagedRecord):
-            said["observed"] = self._masked(observed_fields(record.observed))
+            said["observed"] = self._masked(_observed(record.observed))
         for name, value in said.items():
             if isinstance(value, bytes):
                 said[name] = self._bytes(record, name, value)
@@ -182,6 +182,13 @@ def _source(tx: ReadTransaction, record: Any) -> str:
 
 def _theirs(naming: Naming, address: str) -> bool:
     return naming.found_in(fold_text(address))
+
+
+def _observed(text: str) -> Any:
+    try:
+        return observed_fields(text)
+    except (msgspec.MsgspecError, ValueError):
+        return text
 
 
 def _json(text: str) -> Any:

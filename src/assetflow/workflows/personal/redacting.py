@@ -81,7 +81,10 @@ def _any(trace: Trace) -> Redacted:
 def _observation(
     seen: Observation, trace: Trace, naming: Naming, entropy: Callable[[int], bytes]
 ) -> Redacted:
-    facts: dict[str, Any] = msgspec.json.decode(seen.facts)
+    facts = _facts(seen.facts)
+    if facts is None:
+        after = evolve(seen, facts="{}", raw=None, raw_dictionary=None, digest=entropy(_DIGEST_BYTES))
+        return Redacted(handling=Handling.REDACTED, columns=("facts", "raw"), after=after)
     gone, left = _taken(facts, trace, naming)
     kept = {n: v for n, v in facts.items() if n not in gone}
     columns = tuple(f"facts.{n}" for n in gone) + (("raw",) if seen.raw is not None else ())
@@ -96,7 +99,10 @@ def _observation(
 def _staged(
     staged: StagedRecord, trace: Trace, naming: Naming, entropy: Callable[[int], bytes]
 ) -> Redacted:
-    facts = observed_fields(staged.observed)
+    try:
+        facts = observed_fields(staged.observed)
+    except (msgspec.MsgspecError, ValueError):
+        return Redacted(handling=Handling.REMOVED)
     gone, left = _taken(facts, trace, naming)
     columns = tuple(f"observed.{n}" for n in gone) + (("raw",) if staged.raw is not None else ())
     if not columns:
@@ -108,6 +114,14 @@ def _staged(
     if gone:
         after = evolve(after, digest=entropy(_DIGEST_BYTES))
     return Redacted(handling=Handling.REDACTED, columns=columns, after=after, left=left)
+
+
+def _facts(text: str) -> dict[str, Any] | None:
+    """What an observation says; ``None`` when it is not what this library wrote."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def _taken(
