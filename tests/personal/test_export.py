@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 
 import assetflow
+import assetflow.testing.stores  # first of the suite: pytest rewrites its asserts
 from assetflow.codec import ColumnType
 from assetflow.model import Person, PersonKind, Query
 from assetflow.store.schema import KINDS

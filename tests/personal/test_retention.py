@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 from attrs import evolve
 
+import assetflow.testing.stores  # noqa: F401  # first of the suite: pytest rewrites its asserts
 from assetflow.errors import IdentityKeyNeeded, InvalidValue
 from assetflow.model import (
     Device,

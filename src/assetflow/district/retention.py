@@ -73,7 +73,7 @@ class Retention:
             keys: The district's identity keys; without the right one a name is *withheld*.
         """
         with self._session.read() as tx:
-            return list(kept_identities(tx, keys))
+            return list(kept_identities(tx, keys=keys))
 
     def run(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -55,7 +56,7 @@ def longest(kind: Kind) -> Record:
             fields[column.field] = max(column.python, key=lambda m: len(m.value))
     if kind.record is SchoolCalendar:
         fields["first_day"] = date.min
-    return kind.record(**fields)
+    return kind.record(**_lists(kind), **fields)
 
 
 def emptiest(kind: Kind) -> Record:
@@ -68,7 +69,14 @@ def emptiest(kind: Kind) -> Record:
             fields[column.field] = _EMPTY.get(column.type, "")
         if column.type is ColumnType.TEXT and column.python is not str:
             fields[column.field] = next(iter(column.python))
-    return kind.record(**fields)
+    return kind.record(**_lists(kind), **fields)
+
+
+def _lists(kind: Kind) -> dict[str, Any]:
+    """An empty list for each field that must be given one."""
+    record: Any = kind.record
+    given = {a.name for a in attrs.fields(record) if a.default is attrs.NOTHING}
+    return {c.field: () for c in kind.columns if c.type is ColumnType.JSON and c.field in given}
 
 
 _EMPTY: dict[ColumnType, Any] = {

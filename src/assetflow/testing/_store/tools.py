@@ -29,6 +29,7 @@ from assetflow.model import (
     Query,
     Record,
     Stamp,
+    Webhook,
 )
 from assetflow.model.events import DeviceEdited, Event
 from assetflow.store.ports import Entry, Put
@@ -120,6 +121,9 @@ _LEAST: dict[str, Callable[[Any], Record]] = {
     "device": device,
     "device_model": lambda key: DeviceModel(id=key, name="m", name_key=f"key of {key}"),
     "place": lambda key: Place(id=key, kind=PlaceKind.SITE, name="place"),
+    "webhook": lambda key: Webhook(
+        id=key, name=f"name of {key}"[:64], origin="https://x.example", url="", secret_names=()
+    ),
     "person": lambda key: Person(id=key, kind=PersonKind.STUDENT),
     "custody": lambda key: custody(key, "device of a custody"),
 }

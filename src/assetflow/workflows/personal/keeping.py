@@ -81,7 +81,7 @@ class KeptIdentity:
 
 
 def kept_identities(
-    tx: ReadTransaction, keys: IdentityKeys | None = None, *, expired_on: date | None = None
+    tx: ReadTransaction, *, keys: IdentityKeys | None = None, expired_on: date | None = None
 ) -> Iterator[KeptIdentity]:
     """The names that are kept sealed, the first to expire first.
 

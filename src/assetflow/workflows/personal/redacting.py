@@ -47,6 +47,9 @@ def redact(trace: Trace, naming: Naming, entropy: Callable[[int], bytes]) -> Red
     """
     if trace.kind == "note":
         return Redacted(handling=Handling.REMOVED)
+    told = isinstance(trace.record, Observation | StagedRecord)
+    if told and not set(trace.named) <= {"facts", "observed", "raw"}:
+        return Redacted(handling=Handling.REMOVED)
     if isinstance(trace.record, Observation):
         return _observation(trace.record, trace, naming, entropy)
     if isinstance(trace.record, StagedRecord):
@@ -83,7 +86,9 @@ def _observation(
 ) -> Redacted:
     facts = _facts(seen.facts)
     if facts is None:
-        after = evolve(seen, facts="{}", raw=None, raw_dictionary=None, digest=entropy(_DIGEST_BYTES))
+        after = evolve(
+            seen, facts="{}", raw=None, raw_dictionary=None, digest=entropy(_DIGEST_BYTES)
+        )
         return Redacted(handling=Handling.REDACTED, columns=("facts", "raw"), after=after)
     gone, left = _taken(facts, trace, naming)
     kept = {n: v for n, v in facts.items() if n not in gone}
