@@ -37,6 +37,7 @@ from assetflow.model import (
 )
 from assetflow.rules.funding import NewShare
 from assetflow.store.schema import KINDS, ColumnType
+from assetflow.workflows.personal.sealing import IdentityKey, IdentityKeys
 
 DAY = date(2026, 8, 18)
 OWN, FOREIGN = "deer", "hawk"
@@ -48,7 +49,11 @@ NOT_CALLED = {
 }
 """Members of a district that are not called, and why."""
 
-REFUSED_ANYWAY = {"Webhooks.test": "its secret is in no environment"}
+REFUSED_ANYWAY = {
+    "People.erase": "the person has devices in hand",
+    "Retention.rotate": "no key opens bytes that were made up",
+    "Webhooks.test": "its secret is in no environment",
+}
 """Verbs whose call with what is one's own fails here too."""
 
 
@@ -179,6 +184,7 @@ KINDS_OF_PARAMETER: dict[str, Maker] = {
         lambda here: [[here.records("place")[0]], here.texts("place", "id")[:1]], refers=True
     ),
     "WebhookRef": reference("webhook", "id", "name"),
+    "IdentityKeys": said(IdentityKeys((IdentityKey(b"k" * 32),))),
     "Callable[[], float]": NOTHING,
     "Callable[[float], None]": NOTHING,
     "Schedule": NOTHING,
@@ -221,7 +227,7 @@ TEXTS: dict[str, Maker] = {
     ),
     "note": free("note", "text"),
     "override": NOTHING,
-    "reason": NOTHING,
+    "reason": said("tried"),
     "relation": free("guardianship", "relation"),
     "run_id": ids("run"),
     "secrets": said(["${ASSETFLOW_TEST_NO_SECRET}"]),
