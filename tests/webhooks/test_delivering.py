@@ -271,9 +271,14 @@ def test_a_secret_that_cannot_be_had_is_a_problem_and_counts_no_attempt(
     receiver = receive()
     hook(receiver)
     register(district, 1)
-    report = deliver(receiver, secrets=environment_secret)
-    assert report.problems == {"portal": "config"}
-    assert report.failed == 0
+    for secrets, code in (
+        (environment_secret, "config"),
+        (lambda _: "whsec_c2hvcnQ=", "invalid-value"),
+        ({}.__getitem__, "KeyError"),
+    ):
+        report = deliver(receiver, secrets=secrets)
+        assert report.problems == {"portal": code}
+        assert report.failed == 0
     assert deliver(receiver).delivered == 1
 
 
@@ -355,3 +360,36 @@ def test_a_run_goes_on_for_as_long_as_asked(district, receive, hook, deliver, cl
     assert (report.failed, report.delivered) == (1, 1)
     assert (clock() - begin) == timedelta(seconds=8)
     assert max(clock.slept) <= 1.0
+
+
+def test_an_error_of_our_own_counts_as_an_attempt(district, receive, hook, deliver, monkeypatch):
+    from assetflow.exchange.webhooks.posting import Postbox
+
+    def explode(_self, _message):
+        raise RuntimeError("a bug")
+
+    receiver = receive()
+    hook(receiver)
+    register(district, 1)
+    monkeypatch.setattr(Postbox, "post", explode)
+    report = deliver(receiver)
+    assert (report.failed, report.waiting, report.problems) == (1, 1, {"portal": "RuntimeError"})
+    (waiting,) = district.webhooks.waiting()
+    assert (waiting.attempts, waiting.error, waiting.owner) == (1, "unexpected", None)
+
+
+def test_a_process_that_slept_past_its_lease_sends_nothing(district, receive, hook, deliver):
+    receiver = receive()
+    hook(receiver)
+    register(district, 1)
+    from assetflow.exchange.webhooks.delivering import _post
+    from assetflow.exchange.webhooks.posting import Message, Postbox
+
+    webhook = district.webhooks.get("portal")
+    box = Postbox(
+        webhook, [new_webhook_secret()], rules=receiver.rules, clock=district._session.clock
+    )
+    assert _post(box, Message.of("msg_1", [{}]), 0.0) is None
+    box.close()
+    assert receiver.received == []
+    assert receiver.refused == 0

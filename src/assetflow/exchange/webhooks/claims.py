@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 from assetflow.exchange.checkpoints import is_dead
 from assetflow.exchange.webhooks.planning import pending_of
 from assetflow.exchange.webhooks.posting import DEADLINE
-from assetflow.exchange.webhooks.subscriptions import disable_webhook
+from assetflow.exchange.webhooks.subscriptions import disable_webhook, lock_webhook
 from assetflow.model import (
     DeliveryStatus,
     F,
@@ -71,7 +71,7 @@ def claim(
         now: The time.
         most: At most so many.
     """
-    tx.lock((WebhookProgress, (webhook_id,)))
+    lock_webhook(tx, webhook_id)
     webhook, progress = tx.get(Webhook, webhook_id), tx.get(WebhookProgress, webhook_id)
     if webhook is None or progress is None or webhook.status is not WebhookStatus.ACTIVE:
         return []
@@ -154,7 +154,7 @@ def settle(
         schedule: The waits between attempts.
         random: Gives a number from 0 up to, not including, 1.
     """
-    tx.lock((Webhook, (webhook_id,)), (WebhookProgress, (webhook_id,)))
+    lock_webhook(tx, webhook_id)
     progress = tx.get(WebhookProgress, webhook_id) or WebhookProgress(webhook_id=webhook_id)
     done: list[Settled] = []
     for outcome in outcomes:
@@ -236,7 +236,7 @@ def replay(
         now: The time.
         delivery_id: Only this one.
     """
-    tx.lock((WebhookProgress, (webhook_id,)))
+    lock_webhook(tx, webhook_id)
     where = (F.webhook_id == webhook_id) & (F.status == DeliveryStatus.DEAD)
     if delivery_id is not None:
         where = where & (F.id == delivery_id)

@@ -219,6 +219,9 @@ class Deliverer:
         except AssetflowError as error:
             self._problems[webhook.name] = error.code
             return None
+        except Exception as error:  # noqa: BLE001  # the host's own function raises what it likes
+            self._problems[webhook.name] = type(error).__name__
+            return None
         self._problems.pop(webhook.name, None)
         self._boxes[webhook.id] = made
         return made
@@ -229,13 +232,12 @@ class Deliverer:
         outcomes: dict[str, list[Outcome]] = {}
         for future in landed:
             flight = self._flying.pop(future)
-            failed = future.cancelled() or future.exception() is not None
-            answer = None if failed else future.result()
+            error = None if future.cancelled() else future.exception()
+            if error is not None:  # it counts as an attempt, so that it is not made for ever
+                self._problems[flight.webhook.name] = type(error).__name__
             outcomes.setdefault(flight.webhook.id, []).append(
-                Outcome(delivery=flight.delivery, answer=answer)
+                Outcome(delivery=flight.delivery, answer=_answer_of(future))
             )
-            if failed and not future.cancelled():
-                self._problems[flight.webhook.name] = _code(future.exception())
         for webhook_id, some in outcomes.items():
             self._settle_one(webhook_id, some)
 
@@ -299,5 +301,10 @@ def _post(box: Postbox, message: Message, late: float) -> Answer | None:
     return None if time.monotonic() > late else box.post(message)
 
 
-def _code(error: BaseException | None) -> str:
-    return error.code if isinstance(error, AssetflowError) else type(error).__name__
+def _answer_of(future: Future[Answer | None]) -> Answer | None:
+    """What came of a call; an error of our own is a failure with no status."""
+    if future.cancelled():
+        return None
+    if future.exception() is not None:
+        return Answer(status=None, error="unexpected")
+    return future.result()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from assetflow.exchange.cloudevents import subject_of
+from assetflow.exchange.webhooks.subscriptions import lock_webhook
 from assetflow.exchange.webhooks.wanted import Wanted
 from assetflow.model import (
     DeliveryStatus,
@@ -114,7 +115,7 @@ def look(tx: ReadTransaction, webhook: Webhook, *, now: datetime, new_id: NewId)
 def write_plan(tx: Transaction, plan: Plan) -> bool:
     """Write a plan, unless another process was faster or the webhook was changed meanwhile."""
     webhook_id = plan.webhook.id
-    tx.lock((WebhookProgress, (webhook_id,)))
+    lock_webhook(tx, webhook_id)
     progress, webhook = tx.get(WebhookProgress, webhook_id), tx.get(Webhook, webhook_id)
     if progress is None or progress.planned_seq != plan.since:
         return False

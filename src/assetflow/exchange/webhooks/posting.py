@@ -143,6 +143,9 @@ class Postbox:
         clock: Tells the time, in UTC.
         timeout: Seconds that an attempt may take.
         app_id: Who sends this, for the User-Agent.
+
+    Raises:
+        InvalidValue: a secret that is none, or an address that the rules do not admit.
     """
 
     def __init__(
@@ -158,6 +161,7 @@ class Postbox:
         self.webhook = webhook
         self._keys = tuple(keys)
         self._clock = clock
+        sign_webhook(b"", message_id="probe", timestamp=0, secrets=self._keys)  # now, not later
         self._wire = Wire(
             rules.origin_of(webhook.url),
             connector="webhook",

@@ -39,6 +39,7 @@ __all__ = [
     "disable_webhook",
     "enable_webhook",
     "find_webhook",
+    "lock_webhook",
 ]
 
 WebhookRef = Webhook | str
@@ -214,9 +215,18 @@ def _save(tx: Transaction, act: Act, ref: WebhookRef, changes: Mapping[str, Any]
     return after
 
 
+def lock_webhook(tx: Transaction, webhook_id: str) -> None:
+    """Lock all that is decided about a webhook: its record and its progress.
+
+    Always both: a delivery refers to the webhook, so writing one needs its row as well, and two
+    processes that took the two in different order would wait for each other.
+    """
+    tx.lock((Webhook, (webhook_id,)), (WebhookProgress, (webhook_id,)))
+
+
 def _locked(tx: Transaction, ref: WebhookRef) -> Webhook:
     webhook_id = find_webhook(tx, ref).id
-    tx.lock((Webhook, (webhook_id,)), (WebhookProgress, (webhook_id,)))
+    lock_webhook(tx, webhook_id)
     return find_webhook(tx, webhook_id)
 
 
