@@ -1,5 +1,6 @@
 """What happens is told at least once, in order for each thing, and again when it was not taken."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
 
@@ -105,7 +106,7 @@ def test_order_is_kept_for_each_thing_while_others_go_out_beside_it(
     assert reports[-1].waiting == 0
     assert len(receiver.events) == 48
     assert in_order(receiver.events)
-    assert 1 < receiver.most_at_once <= 4
+    assert receiver.most_at_once <= 4
 
 
 def test_a_failure_holds_up_its_own_subject_only(district, receive, hook, deliver, clock):
@@ -393,3 +394,15 @@ def test_a_process_that_slept_past_its_lease_sends_nothing(district, receive, ho
     box.close()
     assert receiver.received == []
     assert receiver.refused == 0
+
+
+def test_calls_about_different_things_are_made_at_once_within_a_bound(
+    district, receive, hook, deliver
+):
+    meeting = threading.Barrier(3, timeout=30)  # breaks, and fails the test, unless three meet
+    receiver = receive(answer=lambda _: meeting.wait() is not None and Said())
+    hook(receiver)
+    register(district, 6)
+    report = deliver(receiver, workers_per_webhook=3)
+    assert (report.delivered, report.failed) == (6, 0)
+    assert receiver.most_at_once == 3
