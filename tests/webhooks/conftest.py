@@ -1,5 +1,6 @@
 """A district in each store, a clock that a test sets, and receivers that are stopped at the end."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,6 +38,31 @@ def clock():
 @pytest.fixture(params=["memory", "sqlite"])
 def url(request, tmp_path):
     return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/district.db"
+
+
+@pytest.fixture
+def postgres_url(postgres):
+    """An empty store on a PostgreSQL server of this machine."""
+    import psycopg
+
+    from assetflow.store.sql.addresses import engine_for
+    from assetflow.store.sql.migrate import upgrade
+
+    name = f"w{secrets.token_hex(6)}"
+    with psycopg.connect(f"{postgres.url}postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    engine = engine_for(postgres.url + name, lock_timeout=20.0)
+    try:
+        upgrade(engine)
+    finally:
+        engine.close()
+    return postgres.url + name
+
+
+@pytest.fixture
+def file_url(tmp_path):
+    """A store in a file, to be made."""
+    return f"sqlite:///{tmp_path}/district.db"
 
 
 @pytest.fixture

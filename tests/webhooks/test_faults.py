@@ -130,9 +130,15 @@ def test_a_flaky_receiver_gets_all_in_order(seed, district, receive, hook, deliv
     assert_all_in_order(district, receiver.events, mark)
 
 
-def test_two_deliverers_at_once_send_each_delivery_once_and_in_order(tmp_path):
-    secret = new_webhook_secret()
-    url = f"sqlite:///{tmp_path}/district.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared_url(request):
+    """A store that several processes may use."""
+    name = {"sqlite": "file_url", "postgresql": "postgres_url"}[request.param]
+    return request.getfixturevalue(name)
+
+
+def test_three_deliverers_at_once_send_each_delivery_once_and_in_order(shared_url):
+    secret, url = new_webhook_secret(), shared_url
     with (
         FakeReceiver(secret) as receiver,
         af.open(url, district="lincoln", actor="test", create=True) as district,
@@ -164,10 +170,9 @@ def test_two_deliverers_at_once_send_each_delivery_once_and_in_order(tmp_path):
         assert_all_in_order(district, receiver.events, mark)
 
 
-def killed_runs(tmp_path, *, kills, devices, rounds, seed):
+def killed_runs(url, *, kills, devices, rounds, seed):
     """Deliver with processes that are killed in the middle; what arrived, and before which kill."""
     secret, dice = new_webhook_secret(), random.Random(seed)
-    url = f"sqlite:///{tmp_path}/district.db"
     enough, count = threading.Event(), {"seen": 0, "until": 0}
     lock = threading.Lock()
 
@@ -211,8 +216,8 @@ def killed_runs(tmp_path, *, kills, devices, rounds, seed):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.timeout(240)
-def test_killed_deliverers_lose_nothing_and_keep_the_order(tmp_path):
-    made, before, taken = killed_runs(tmp_path, kills=3, devices=20, rounds=4, seed=1)
+def test_killed_deliverers_lose_nothing_and_keep_the_order(shared_url):
+    made, before, taken = killed_runs(shared_url, kills=3, devices=20, rounds=4, seed=1)
     assert made == 100
     assert before >= 9, "the processes that were killed had delivered"
     assert made <= taken <= made + 3 * 8, "at most what was on its way comes twice"
@@ -221,8 +226,8 @@ def test_killed_deliverers_lose_nothing_and_keep_the_order(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.timeout(900)
-def test_many_killed_deliverers(tmp_path):
-    made, before, taken = killed_runs(tmp_path, kills=30, devices=40, rounds=9, seed=2)
+def test_many_killed_deliverers(shared_url):
+    made, before, taken = killed_runs(shared_url, kills=30, devices=40, rounds=9, seed=2)
     assert made == 400
     assert before >= 90
     assert made <= taken <= made + 30 * 8
