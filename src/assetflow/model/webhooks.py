@@ -51,7 +51,7 @@ class Webhook(Record):
     """Scheme and host of its address: what a log may show."""
     url: Volatile[str] = field(repr=False, metadata={"length": 2000})
     """The whole address; its path may hold a token, so it is not journalled."""
-    secret_names: Journalled[tuple[str, ...]]
+    secret_names: Journalled[tuple[str, ...]] = ()
     """Where its signing secrets are kept, such as ``${PORTAL_SECRET}``; the newest first."""
     types: Journalled[tuple[str, ...]] = ()
     """Event names such as ``device.checked_out`` or ``device.*``; empty for all."""
@@ -107,9 +107,9 @@ class WebhookDelivery(Record):
     """Where it stands."""
     first_seq: Volatile[int]
     """Sequence number of its first event."""
-    seqs: Volatile[tuple[int, ...]]
+    seqs: Volatile[tuple[int, ...]] = ()
     """Sequence numbers of all its events, in order."""
-    subjects: Volatile[tuple[str, ...]]
+    subjects: Volatile[tuple[str, ...]] = ()
     """What its events are about, as ``device/0198...``; order is kept for each."""
     batch_id: Volatile[BatchId | None] = None
     """The bulk act that its events belong to; several events of one go together."""
