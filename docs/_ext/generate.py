@@ -162,6 +162,50 @@ every key, unique set, index and reference, and is not repeated below.
 """
 
 
+RETENTION_INTRO = """\
+What an erasure does to each kind of record, how long a row is kept, and who says so. The years and
+days of the policy are set under [`[retention]`](policy.md); `assetflow retention show` lists what
+is over.
+"""
+
+
+def retention_page() -> str:
+    """What an erasure does to each kind of record, and what programmes demand."""
+    from assetflow.model import KIND_RETENTION, PROGRAMME_RULES, Handling  # noqa: PLC0415
+
+    texts = enum_texts(Handling)
+    return "\n".join(
+        [
+            "# Retention\n",
+            RETENTION_INTRO,
+            "## What an erasure does { #handling }\n",
+            table(["", "meaning"], [(f"`{h.value}`", texts[h.name]) for h in Handling]),
+            "## Each kind of record { #kinds }\n",
+            table(
+                ["kind", "on erasure", "kept", "who says so"],
+                [
+                    (f"`{name}`", k.handling.value, k.until, k.source)
+                    for name, k in sorted(KIND_RETENTION.items())
+                ],
+            ),
+            "## What programmes demand { #programmes }\n",
+            table(
+                ["programme", "years", "with the name", "counted from", "rule"],
+                [
+                    (
+                        f"`{p.value}`",
+                        f"`retention.{r.years_key}`" if r.years_key else "not counted here",
+                        "yes" if r.name else "no",
+                        r.counted_from,
+                        r.source,
+                    )
+                    for p, r in PROGRAMME_RULES.items()
+                ],
+            ),
+        ]
+    )
+
+
 def dictionary_page() -> str:
     """Every table and column of a store: type, role, whether it may be unknown."""
     from assetflow.codec import ColumnType  # noqa: PLC0415  # the page's subject
@@ -233,6 +277,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "events.md": events_page,
     "data-dictionary.md": dictionary_page,
+    "retention.md": retention_page,
     "cli.md": commands_page,
     "cli-json.md": json_page,
     "configuration.md": configuration_page,

@@ -164,6 +164,14 @@ def test_a_key_never_shows_and_is_read_from_text_file_and_environment(tmp_path):
         IdentityKeys.from_file(tmp_path / "absent")
 
 
+def test_a_name_whose_time_is_over_needs_attention(district):
+    person_id = erased(district)
+    assert district.attention(on=LAST_DAY, kinds=["identity-expired"]) == []
+    (item,) = district.attention(on=LAST_DAY + timedelta(days=3), kinds=["identity-expired"])
+    assert (item.subject_id, item.age_days) == (person_id, 3)
+    assert item.command == "assetflow retention run --apply"
+
+
 # --- what the policy says ------------------------------------------------------------------
 
 

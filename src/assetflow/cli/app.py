@@ -10,6 +10,7 @@ from assetflow.cli.devices import devices
 from assetflow.cli.doctor import doctor
 from assetflow.cli.keeping import attention, journal, policy
 from assetflow.cli.moving import import_, pull, runs
+from assetflow.cli.personal import export, people, retention
 from assetflow.cli.setup import completion, config, init
 from assetflow.cli.verb import Root
 from assetflow.cli.webhooks import webhooks
@@ -59,6 +60,9 @@ for _command in (
     import_,
     runs,
     webhooks,
+    people,
+    retention,
+    export,
     journal,
     policy,
     config,

@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from assetflow.cli import demo_view, shapes, shapes_webhooks, shapes_work
+from assetflow.cli import demo_view, shapes, shapes_personal, shapes_webhooks, shapes_work
 from assetflow.cli.shown import SCHEMA_VERSION
 from assetflow.errors import Recovery
 from assetflow.model import Money
@@ -44,12 +44,19 @@ DOCUMENTS: Mapping[str, tuple[str, type, bool]] = MappingProxyType(
         "doctor": ("assetflow doctor", shapes_work.CheckRow, True),
         "explain.check-out": ("assetflow explain check-out", shapes.ExplanationCard, False),
         "explain.error": ("assetflow explain error", shapes.ErrorCard, False),
+        "export": ("assetflow export", shapes_personal.WrittenRow, False),
         "import": ("assetflow import", shapes_work.ImportRow, False),
         "init": ("assetflow init", shapes_work.InitRow, False),
         "journal.verify": ("assetflow journal verify", shapes.JournalRow, False),
+        "people.erase": ("assetflow people erase", shapes_personal.ErasureCard, False),
+        "people.export": ("assetflow people export", shapes_personal.WrittenRow, False),
         "policy.adopt": ("assetflow policy adopt", shapes_work.AdoptedRow, False),
         "policy.show": ("assetflow policy show", shapes_work.AdoptedRow, False),
         "pull": ("assetflow pull", shapes_work.PullRow, False),
+        "retention.new-key": ("assetflow retention new-key", shapes_personal.WrittenRow, False),
+        "retention.rotate": ("assetflow retention rotate", shapes_personal.WrittenRow, False),
+        "retention.run": ("assetflow retention run", shapes_personal.RetentionCard, False),
+        "retention.show": ("assetflow retention show", shapes_personal.ExpiringRow, True),
         "runs.list": ("assetflow runs list", shapes_work.RunRow, True),
         "runs.show": ("assetflow runs show", shapes_work.RunItemRow, True),
         "transfer": ("assetflow transfer", shapes.CustodyRow, False),

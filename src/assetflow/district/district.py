@@ -16,12 +16,15 @@ from assetflow.district.policy import Policy
 from assetflow.district.retention import Retention
 from assetflow.district.runs import Runs
 from assetflow.district.webhooks import Webhooks
+from assetflow.errors import InvalidValue
 from assetflow.exchange.changes import read_changes
 from assetflow.exchange.drift import Drift, drift
 from assetflow.exchange.pull import pull_devices
 from assetflow.model import FIGURES
+from assetflow.reports.deidentified import DeidentifiedExport
 from assetflow.workflows.attention import attention
 from assetflow.workflows.given import day_in_district
+from assetflow.workflows.personal.recipients import recipient_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -169,6 +172,29 @@ class District:
         aggregate = FIGURES[figure] if isinstance(figure, str) else figure
         with self._session.read() as tx:
             return tx.aggregate(aggregate)
+
+    def export(self, *, recipient: str, deidentified: bool) -> DeidentifiedExport:
+        """Records for somebody outside, without anything that names a person.
+
+        Args:
+            recipient: A code for who is given them, such as ``state-university``. The same
+                recipient gets the same pseudonyms each time, another one others.
+            deidentified: ``True``. There is no other export of everything; one person's records
+                are ``district.people.export(person)``.
+
+        Raises:
+            InvalidValue: not de-identified, or a recipient that is no code.
+        """
+        if deidentified is not True:
+            hint = "Say deidentified=True; of one person: district.people.export(person)."
+            raise InvalidValue("everybody's records leave only de-identified", hint=hint)
+        session = self._session
+        given = session.write(
+            lambda tx, act: recipient_for(tx, act, recipient, entropy=session.entropy)
+        )
+        return DeidentifiedExport(
+            session.read, recipient=given.name, secret=given.secret, made_at=session.clock()
+        )
 
     def acting_as(self, actor: str) -> District:
         """The same district for another actor: for a portal whose users share one store."""

@@ -1,5 +1,6 @@
 """What is handed over: the answer to a records request, and records without names."""
 
+from assetflow.reports.deidentified import CustodyLine, DeidentifiedExport, DeviceLine, FigureLine
 from assetflow.reports.records_request import PersonExport
 
-__all__ = ["PersonExport"]
+__all__ = ["CustodyLine", "DeidentifiedExport", "DeviceLine", "FigureLine", "PersonExport"]

@@ -6,17 +6,16 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 from assetflow.codec import write_instant
-from assetflow.errors import FileError
 from assetflow.model import Person
+from assetflow.reports.files import writing
 from assetflow.workflows.edits import found
 from assetflow.workflows.personal.holding import holdings
 
@@ -88,7 +87,7 @@ class PersonExport:
             FileError: the file cannot be written.
         """
         count = 0
-        with _writing(to) as stream:
+        with writing(to) as stream:
             head = {"person_id": self._person_id, "made_at": write_instant(self._made_at)}
             stream.write(msgspec.json.encode(head)[:-1] + b',"about":' + _json(_ABOUT))
             stream.write(b',"holdings":[')
@@ -104,7 +103,7 @@ class PersonExport:
             FileError: the file cannot be written.
         """
         counts: dict[str, int] = {}
-        with _writing(to) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with writing(to) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for section, held in groupby(self, key=lambda h: h.section):
                 with archive.open(f"{section}.json", "w", force_zip64=True) as entry:
                     counts[section] = _array(entry, held)
@@ -140,25 +139,3 @@ def _plain(holding: Holding) -> Mapping[str, Any]:
 
 def _json(value: Any) -> bytes:
     return msgspec.json.encode(value)
-
-
-@contextmanager
-def _writing(to: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
-    """An open file, or one at a path: for its owner alone, and complete or not there."""
-    if not isinstance(to, str | os.PathLike):
-        yield to
-        return
-    path = Path(to)
-    scratch = path.with_name(f"{path.name}.part")
-    try:
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as problem:
-        raise FileError(f"the file cannot be written: {problem.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-        scratch.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            scratch.unlink()
-        raise

@@ -33,6 +33,7 @@ from assetflow.model import (
 from assetflow.model.query import count_distinct, maximum, plain
 from assetflow.rules.derived import fold_name
 from assetflow.workflows.attention_items import AttentionItem, AttentionKind, Scope, shown
+from assetflow.workflows.attention_personal import expired_identities
 from assetflow.workflows.attention_webhooks import dead_letters, disabled_webhooks
 
 if TYPE_CHECKING:
@@ -341,6 +342,7 @@ KINDS: tuple[AttentionKind, ...] = tuple(
                 "Webhooks that did not take what they were told",
                 dead_letters,
             ),
+            ("identity-expired", "Sealed names whose time is over", expired_identities),
             ("leaver-holds", "People who left and still have a device", leavers),
             ("overdue-loan", "Loans that are overdue", overdue_loans),
             ("lost-not-disabled", "Lost devices that still work", lost_not_disabled),
