@@ -184,6 +184,7 @@ KINDS_OF_PARAMETER: dict[str, Maker] = {
         lambda here: [[here.records("place")[0]], here.texts("place", "id")[:1]], refers=True
     ),
     "WebhookRef": reference("webhook", "id", "name"),
+    "Literal[True]": said(True),
     "IdentityKeys": said(IdentityKeys((IdentityKey(b"k" * 32),))),
     "Callable[[], float]": NOTHING,
     "Callable[[float], None]": NOTHING,
@@ -228,6 +229,7 @@ TEXTS: dict[str, Maker] = {
     "note": free("note", "text"),
     "override": NOTHING,
     "reason": said("tried"),
+    "recipient": free("recipient", "name"),
     "relation": free("guardianship", "relation"),
     "run_id": ids("run"),
     "secrets": said(["${ASSETFLOW_TEST_NO_SECRET}"]),

@@ -131,9 +131,9 @@ def show_retention(face: Face, /, on: datetime | None) -> None:
 def run_retention(
     face: Face, /, on: datetime | None, key_file: str | None, *, apply_: bool, yes: bool
 ) -> None:
-    """Remove what expires: sealed names, notes, runs, keys, and people who fall due.
+    """Remove what expires.
 
-    Without --apply it only says what that is. Somebody who falls due and cannot be erased makes
+    Sealed names, notes, records of pulls, idempotency keys; people who fall due are erased. Without --apply it only says what that is. Somebody who falls due and cannot be erased makes
     the exit code 10.
     """
     from assetflow.cli.shapes_personal import RetentionCard  # noqa: PLC0415  # loads the model
@@ -157,9 +157,9 @@ def run_retention(
 @click.argument("file", metavar="FILE", type=click.Path(dir_okay=False))
 @click.pass_obj
 def new_key(face: Face, /, file: str) -> None:
-    """Make an identity key and write it to FILE, before the keys that are there.
+    """Make an identity key, and write it to FILE.
 
-    Keep it away from the database and its backups. Without it the names that it seals cannot be
+    It comes before the keys that are there: the first seals, all open. Keep it away from the database and its backups. Without it the names that it seals cannot be
     read by anybody.
     """
     from assetflow.cli.shapes_personal import WrittenRow  # noqa: PLC0415  # loads the model
@@ -198,7 +198,10 @@ def rotate(face: Face, /, key_file: str | None) -> None:
 )
 @click.pass_obj
 def export(face: Face, /, folder: str, recipient: str, form: str) -> None:
-    """Write devices, custody and counts to FOLDER without anything that names a person."""
+    """Write records to FOLDER, without anything that names a person.
+
+    Devices, who had them, and counts; pseudonyms are the recipient's own.
+    """
     from assetflow.cli.shapes_personal import WrittenRow  # noqa: PLC0415  # loads the model
 
     with face.open() as district:

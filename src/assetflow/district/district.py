@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from assetflow.district.calendars import Calendars
 from assetflow.district.custody import CustodyDesk
@@ -173,7 +173,7 @@ class District:
         with self._session.read() as tx:
             return tx.aggregate(aggregate)
 
-    def export(self, *, recipient: str, deidentified: bool) -> DeidentifiedExport:
+    def export(self, *, recipient: str, deidentified: Literal[True]) -> DeidentifiedExport:
         """Records for somebody outside, without anything that names a person.
 
         Args:
@@ -185,7 +185,7 @@ class District:
         Raises:
             InvalidValue: not de-identified, or a recipient that is no code.
         """
-        if deidentified is not True:
+        if not bool(deidentified):  # for those who check no types
             hint = "Say deidentified=True; of one person: district.people.export(person)."
             raise InvalidValue("everybody's records leave only de-identified", hint=hint)
         session = self._session
