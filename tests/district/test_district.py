@@ -62,6 +62,72 @@ def test_a_note_is_kept_apart_and_the_journal_has_its_id(district):
     assert "lincoln.example" not in text
 
 
+def test_a_keyed_act_done_again_keeps_its_one_note(district):
+    for _ in range(3):
+        district.custody.check_out("LHS-0001", to="0204881", note="signed", key="scan-1")
+    [note] = rows(district, Note)
+    assert note.text == "signed"
+    with pytest.raises(errors.Refusal):
+        district.custody.check_out("LHS-0001", to="0204881", note="once more")
+    assert rows(district, Note) == [note]
+
+
+def test_an_explanation_takes_an_override_without_a_reason(district):
+    ana = district.people.get("0204881")
+    district.people.place_hold(ana)
+    asked = {"to": ana, "override": ["custody.holds"]}
+    assert district.custody.explain_check_out("LHS-0001", **asked).allowed
+    district.custody.check_out("LHS-0001", to="LHS")
+    assert not district.custody.explain_transfer("LHS-0001", to=ana).allowed
+    assert district.custody.explain_transfer("LHS-0001", **asked).allowed
+    done = district.custody.transfer("LHS-0001", **asked, reason="principal-approved")
+    assert done.overridden == ("custody.holds",)
+
+
+def test_a_device_that_was_disposed_of_comes_back_only_when_it_is_said(district):
+    district.devices.edit("LHS-0001", lifecycle="disposed")
+    with pytest.raises(errors.Refusal) as caught:
+        district.devices.edit("LHS-0001", lifecycle="in_stock")
+    assert caught.value.rule == "device.revive"
+    assert "revive=True" in caught.value.hint
+    back = district.devices.edit("LHS-0001", lifecycle="in_stock", revive=True)
+    assert back.lifecycle is assetflow.Lifecycle.IN_STOCK
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "taken"),
+    [
+        ("student", {"local_id": "0204881"}, True),
+        ("student", {"email": "Ana.Canary@lincoln.example"}, True),
+        ("staff", {"email": "ana.canary@lincoln.example"}, True),
+        ("staff", {"local_id": "0204881"}, False),
+        ("guardian", {"email": "ana.canary@lincoln.example"}, False),
+        ("student", {"local_id": "204881"}, False),
+    ],
+)
+def test_a_number_or_an_address_that_somebody_has_is_refused(district, kind, fields, taken):
+    ana = district.people.get("0204881")
+    other = district.people.register(kind)
+    if not taken:
+        district.people.register(kind, **fields)
+        return
+    for act in (
+        lambda: district.people.register(kind, **fields),
+        lambda: district.people.change(other, **fields),
+    ):
+        with pytest.raises(errors.DuplicateKey) as caught:
+            act()
+        assert caught.value.context["person_id"] == ana.id
+        assert not any(text in str(caught.value) for text in fields.values())
+    assert district.people.change(ana, preferred_name="A", **fields if kind == "student" else {})
+
+
+def test_an_id_that_is_not_there_is_not_repeated_in_the_error(district):
+    with pytest.raises(errors.NotFound) as caught:
+        district.devices.edit("LHS-0001", site_id="Mrs Miller")
+    assert "Miller" not in f"{caught.value} {caught.value.context} {caught.value.hint}"
+
+
 def test_one_actor_row_serves_all_acts_and_readers_make_none(district):
     for number in (1, 2):
         district.custody.check_out(f"LHS-000{number}", to="0204881")

@@ -589,13 +589,34 @@ def test_an_override_that_was_not_needed_is_not_recorded():
     assert decision.happened[0].event.overridden == ()
 
 
-@pytest.mark.parametrize("verb", [custody.check_in, custody.transfer])
-def test_only_a_check_out_knows_overrides(verb):
-    asked = out(
-        to=Party(holder=BEN), override=("custody.holds",), reason="x", holds=(hold("manual"),)
-    )
+TRANSFER_OVERRIDES = [
+    ("custody.holds", out(to=Party(holder=BEN), holds=(hold("manual"),))),
+    ("custody.max-devices", out(to=Party(holder=BEN), held=2)),
+    ("custody.loan-days", out(to=Party(holder=BEN), **LENT, due_on=TODAY + timedelta(days=500))),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked"), TRANSFER_OVERRIDES, ids=[r for r, _ in TRANSFER_OVERRIDES]
+)
+def test_a_transfer_is_overridden_as_a_check_out_is(rule, asked):
+    lenient = attrs.evolve(asked.policy, may_override=OVERRIDABLE_RULES)
+    said = attrs.evolve(asked, policy=lenient, override=(rule,), reason="principal-approved")
+
+    decision = custody.transfer(said)
+    assert decision.overridden == decision.happened[0].event.overridden == (rule,)
+    with pytest.raises(Refusal) as caught:
+        custody.transfer(attrs.evolve(said, override=()))
+    assert caught.value.rule == rule
+    with pytest.raises(InvalidValue, match="reason"):
+        custody.transfer(attrs.evolve(said, reason=None))
+    with pytest.raises(Refusal):
+        custody.transfer(attrs.evolve(said, policy=attrs.evolve(lenient, may_override=())))
+
+
+def test_a_check_in_knows_no_overrides():
     with pytest.raises(InvalidValue, match="override"):
-        verb(asked)
+        custody.check_in(out(to=None, override=("custody.holds",), reason="x"))
 
 
 # --- explanations --------------------------------------------------------------------------
@@ -711,7 +732,7 @@ cases = st.builds(
 
 @given(cases, st.sampled_from(["check_out", "check_in", "transfer"]))
 def test_a_verb_does_what_its_explanation_says(asked, verb):
-    if verb != "check_out":
+    if verb == "check_in":
         asked = attrs.evolve(asked, override=())
     explained = getattr(custody, f"explain_{verb}")(asked)
     stands = [r for r in explained.because if r.verdict is Verdict.REFUSED]
@@ -733,6 +754,7 @@ def test_a_verb_does_what_its_explanation_says(asked, verb):
     for write in happened.writes:
         if isinstance(write.after, Custody) and write.after.ended_at:
             assert write.after.ended_at >= write.after.since
-    if verb == "check_out":
-        assert asked.current is None
+    assert (verb == "check_out") == (asked.current is None)
+    if verb != "check_in":
         assert set(decision.overridden) <= set(asked.override) & set(asked.policy.may_override)
+        assert happened.event.overridden == decision.overridden

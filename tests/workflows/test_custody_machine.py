@@ -7,6 +7,7 @@ verb wrote nothing; the same request under its key is answered as before.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import timedelta
 
@@ -95,6 +96,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self.blocked = {}
         self.answers = {}
         self.ended = 0
+        self.newest = self.world.now
         for device, party in (("d-1", "p-ana"), ("d-2", "place-cart-1")):
             self.world.do(custody.check_out, device, to=party)
             self.out[device] = (party, CustodyKind.ASSIGNMENT)
@@ -128,7 +130,9 @@ class CustodyMachine(RuleBasedStateMachine):
             return True
         may = set(overridden) & set(self.world.policy.custody.may_override)
         held = sum(1 for p, _ in self.out.values() if p == party)
-        return (party not in self.blocked or "custody.holds" in may) and (
+        # a hold that was placed before the clock was set back holds from its day on
+        held_back = party in self.blocked and self.blocked[party].since <= self.world.now.date()
+        return (not held_back or "custody.holds" in may) and (
             held < 2 or "custody.max-devices" in may
         )
 
@@ -215,8 +219,14 @@ class CustodyMachine(RuleBasedStateMachine):
         if key is not None:
             self.answers[key] = (asked, done.custody.id)
 
-    @rule(data=st.data(), party=parties, kind=st.none() | st.sampled_from(CustodyKind), due=dues)
-    def transfer(self, data, party, kind, due):
+    @rule(
+        data=st.data(),
+        party=parties,
+        kind=st.none() | st.sampled_from(CustodyKind),
+        due=dues,
+        override=overrides,
+    )
+    def transfer(self, data, party, kind, due, override):
         device = self.probably_out(data)
         has = self.out.get(device)
         now = self.world.get(OpenCustody, device)
@@ -232,11 +242,17 @@ class CustodyMachine(RuleBasedStateMachine):
             has is not None
             and has[0] != party
             and self.lifecycle[device] is Lifecycle.DEPLOYED
-            and self.receives(party)
+            and self.receives(party, override)
             and self.dated(kind_after, due if due is not None else agreed)
         )
         done = self.attempt(
-            custody.transfer, device, to=party, kind=kind, due=self.due(due), allowed=allowed
+            custody.transfer,
+            device,
+            to=party,
+            kind=kind,
+            due=self.due(due),
+            override=override,
+            allowed=allowed,
         )
         if done is not None:
             self.out[device] = (party, kind_after)
@@ -262,6 +278,11 @@ class CustodyMachine(RuleBasedStateMachine):
     def time_passes(self, days):
         self.world.later(days=days)
 
+    @rule(days=st.integers(1, 30))
+    def the_clock_is_set_back(self, days):
+        self.newest = max(self.newest, self.world.now)
+        self.world.later(days=-days)
+
     @precondition(lambda self: self.out)
     @rule(
         data=st.data(), to=st.sampled_from([Lifecycle.LOST, Lifecycle.IN_REPAIR, Lifecycle.STOLEN])
@@ -286,10 +307,12 @@ class CustodyMachine(RuleBasedStateMachine):
     @rule(party=st.sampled_from(["p-ana", "p-ben"]))
     def hold(self, party):
         if party in self.blocked:
-            self.world.do(holds.release_hold, self.blocked.pop(party))
+            self.world.do(holds.release_hold, self.blocked.pop(party).id)
         else:
-            self.blocked[party] = self.world.do(holds.place_hold, party, kind="manual").id
+            self.blocked[party] = self.world.do(holds.place_hold, party, kind="manual")
 
+    # funding is dated by day, and refuses one before the newest shares
+    @precondition(lambda self: self.world.now >= self.newest)
     @rule(device=devices, points=st.integers(1, 10_000))
     def fund(self, device, points):
         shares = [NewShare(fund="100", basis_points=points)]
@@ -328,6 +351,12 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda tx: list(tx.find(Query(kind=Custody, where=F.ended_at.is_known())))
         )
         assert len(ended) == self.ended
+        stays = sorted(
+            [*ended, *lasting], key=lambda c: (c.device_id, c.since, c.ended_at is None, c.ended_at)
+        )
+        for one, following in itertools.pairwise(stays):
+            if one.device_id == following.device_id:
+                assert one.ended_at <= following.since, "two custodies of a device overlap"
         assert all(c.ended_at >= c.since for c in ended)
 
     def teardown(self):

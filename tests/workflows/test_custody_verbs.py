@@ -39,6 +39,7 @@ from assetflow.model import (
     Holder,
     HolderKind,
     Lifecycle,
+    Note,
     OpenCustody,
     OutboxItem,
     Person,
@@ -280,6 +281,33 @@ def test_an_act_is_back_dated_but_not_before_what_it_follows(school):
     school.check()
 
 
+@pytest.mark.parametrize("verb", ["check_out", "transfer"])
+def test_a_clock_that_was_set_back_makes_no_custodies_overlap(school, verb):
+    first = school.do(custody.check_out, "LHS-1", to="204881")
+    ended = school.later(hours=2)
+    if verb == "check_out":
+        school.do(custody.check_in, "LHS-1")
+    school.later(hours=-5)
+    second = school.do(getattr(custody, verb), "LHS-1", to="204882").custody
+    before = school.get(Custody, first.custody.id)
+    assert before.since <= before.ended_at <= second.since
+    if verb == "check_out":
+        assert ended < second.since <= ended + timedelta(seconds=1)
+    _, stamp = last_event(school)
+    assert stamp.recorded_at == school.now  # what the clock said stands in the journal as it was
+    school.check()
+
+
+def test_of_two_stays_that_began_at_once_the_later_end_counts(school):
+    for days in (0, 1):  # the first ends as it begins
+        school.do(custody.check_out, "LHS-1", to="204881")
+        ended = school.later(days=days)
+        school.do(custody.check_in, "LHS-1")
+    school.later(days=-1)
+    assert school.do(custody.check_out, "LHS-1", to="204882").custody.since > ended
+    school.check()
+
+
 def test_today_is_the_day_where_the_district_is(worlds):
     evening = datetime(2026, 8, 18, 2, 0, tzinfo=UTC)  # still the 17th in Chicago
     for zone, allowed in (("America/Chicago", True), ("Pacific/Guam", False)):
@@ -314,6 +342,19 @@ def test_an_override_stands_in_the_journal_with_its_reason(school):
     assert (event.overridden, stamp.reason) == (("custody.holds",), "principal-approved")
 
 
+def test_a_transfer_is_overridden_with_a_reason_that_stands_in_the_journal(school):
+    school.add(Hold(id="h-1", person_id="p-ben", kind="manual", since=date(2026, 8, 1)))
+    school.do(custody.check_out, "LHS-1", to="204881")
+    with pytest.raises(HolderBlocked):
+        school.do(custody.transfer, "LHS-1", to="204882")
+    act = school.act(reason="principal-approved")
+    done = school.do(custody.transfer, "LHS-1", to="204882", override=["custody.holds"], act=act)
+    assert done.overridden == ("custody.holds",)
+    event, stamp = last_event(school)
+    assert (event.overridden, stamp.reason) == (("custody.holds",), "principal-approved")
+    school.check()
+
+
 def test_an_override_needs_a_reason_and_the_policy(school):
     school.add(Hold(id="h-1", person_id="p-ana", kind="manual", since=date(2026, 8, 1)))
     with pytest.raises(InvalidValue, match="reason"):
@@ -330,6 +371,28 @@ def test_an_override_needs_a_reason_and_the_policy(school):
 
 
 # --- once ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["check_out", "check_in", "transfer"])
+def test_a_repeated_or_refused_request_writes_no_second_note(school, verb):
+    def notes():
+        return school.ask(lambda tx: list(tx.find(Query(kind=Note))))
+
+    to = {} if verb == "check_in" else {"to": "204882"}
+    if verb != "check_out":
+        school.do(custody.check_out, "LHS-1", to="204881")
+    asked = {**to, "note": "screen scratched", "key": "scan-18"}
+    for _ in range(3):
+        school.do(getattr(custody, verb), "LHS-1", **asked)
+    [note] = notes()
+    assert (note.subject_kind, note.subject_id, note.text) == ("device", "d-1", "screen scratched")
+    _, stamp = last_event(school)
+    assert stamp.note_id == note.id
+    with school.store.write(school.district) as tx:  # the caller goes on after a refusal
+        with pytest.raises((AlreadyTheirs, NotCheckedOut)):
+            getattr(custody, verb)(tx, school.act(), "LHS-1", **to, note="again")
+        school.now += timedelta(minutes=1)
+    assert notes() == [note]
 
 
 def test_the_same_request_under_a_key_is_answered_as_the_first_time(school):

@@ -141,6 +141,7 @@ def test_a_policy_is_adopted_as_written_and_once(world):
     assert world.get(AdoptedPolicy, "policy").text == TEXT
     event, _ = world.ask(lambda tx: load_event(list(tx.journal())[-1]))
     assert event.digest == adopted.digest == DistrictPolicy.from_toml(TEXT).digest
+    assert world.get(AdoptedPolicy, "policy").digest == event.digest
     head = world.head()
     world.do(adopt_policy, TEXT)
     assert world.head() == head

@@ -22,7 +22,7 @@ from assetflow.model import (
     Person,
     Programme,
 )
-from assetflow.rules.derived import derive_device
+from assetflow.rules.derived import custody_state, funding_state, with_model
 from assetflow.workflows import custody
 from assetflow.workflows.verify import check_derived, verify
 
@@ -144,8 +144,10 @@ def test_what_the_rules_derive_is_what_the_check_computes(school, kind, programm
         for n, programme in enumerate(programmes)
     ]
     model = school.get(DeviceModel, "hp chromebook 11")
-    device = attrs.evolve(device, model_id=model.id)
-    school.add(derive_device(device, model=model, custody=stay, shares=shares), *shares)
+    device = attrs.evolve(
+        with_model(device, model), custody=custody_state(stay), funding=funding_state(shares)
+    )
+    school.add(device, *shares)
     if stay is not None:
         school.add(stay, OpenCustody(device_id="d-9", custody_id="c-9", accountable_id="p-ana"))
     assert derived(school) == {}

@@ -25,6 +25,9 @@ _DUE = click.option(
 )
 _WHY = click.option("--reason", metavar="CODE", help="Why, as a code for the journal.")
 _NOTE = click.option("--note", metavar="TEXT", help="Free words; erasable, never in the journal.")
+_OVERRIDE = click.option(
+    "--override", multiple=True, metavar="RULE", help="A rule to override; needs --reason."
+)
 _KEY = click.option("--key", metavar="KEY", help="The same key again is the same act, once.")
 _DRY = click.option("--dry-run", is_flag=True, help="Do everything, then leave no trace.")
 
@@ -41,9 +44,7 @@ def _terms(due: datetime | None, kind: str | None) -> dict[str, Any]:
 @click.option("--kind", type=_KIND, help="An assignment when not given and nothing is due.")
 @_WHY
 @_NOTE
-@click.option(
-    "--override", multiple=True, metavar="RULE", help="A rule to override; needs --reason."
-)
+@_OVERRIDE
 @_KEY
 @_DRY
 @click.pass_obj
@@ -91,6 +92,7 @@ def check_in(face: Face, /, device: str, *, dry_run: bool, **asked: Any) -> None
 @click.option("--expected-from", metavar="WHO", help="Who should have it; else it is refused.")
 @_WHY
 @_NOTE
+@_OVERRIDE
 @_KEY
 @_DRY
 @click.pass_obj

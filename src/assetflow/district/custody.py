@@ -59,7 +59,8 @@ class CustodyDesk:
             reason: A code for the journal.
             note: Free words, kept apart and erasable.
             effective_at: When it happened, when that was not now.
-            key: An idempotency key: the same request under it is done once.
+            key: An idempotency key: the same request under it is done once. The note is no
+                part of the request.
             dry_run: Decide, and write nothing.
 
         Raises:
@@ -78,10 +79,10 @@ class CustodyDesk:
                 kind=kind,
                 due=due,
                 override=override,
+                note=note,
                 key=key,
             ),
             reason=reason,
-            note=self._note(device, note),
             effective_at=effective_at,
             dry_run=dry_run,
         )
@@ -116,10 +117,15 @@ class CustodyDesk:
         """
         return self._session.write(
             lambda tx, act: verbs.check_in(
-                tx, act, device, condition=condition, expected_from=expected_from, key=key
+                tx,
+                act,
+                device,
+                condition=condition,
+                expected_from=expected_from,
+                note=note,
+                key=key,
             ),
             reason=reason,
-            note=self._note(device, note),
             effective_at=effective_at,
             dry_run=dry_run,
         )
@@ -133,6 +139,7 @@ class CustodyDesk:
         kind: CustodyKind | str | None = None,
         due: date | str | None = None,
         expected_from: HolderRef | None = None,
+        override: Sequence[str] = (),
         reason: str | None = None,
         note: str | None = None,
         effective_at: datetime | None = None,
@@ -153,10 +160,11 @@ class CustodyDesk:
                 kind=kind,
                 due=due,
                 expected_from=expected_from,
+                override=override,
+                note=note,
                 key=key,
             ),
             reason=reason,
-            note=self._note(device, note),
             effective_at=effective_at,
             dry_run=dry_run,
         )
@@ -191,6 +199,30 @@ class CustodyDesk:
                 tx, act, device, condition=condition, expected_from=expected_from
             )
 
+    def explain_transfer(
+        self,
+        device: DeviceRef,
+        *,
+        to: HolderRef,
+        kind: CustodyKind | str | None = None,
+        due: date | str | None = None,
+        expected_from: HolderRef | None = None,
+        override: Sequence[str] = (),
+    ) -> Explanation[Custody]:
+        """Whether a transfer would be allowed, and which rules say so. Writes nothing."""
+        act = self._session.reading()
+        with self._session.read() as tx:
+            return verbs.explain_transfer(
+                tx,
+                act,
+                device,
+                to=to,
+                kind=kind,
+                due=due,
+                expected_from=expected_from,
+                override=override,
+            )
+
     def of(self, device: DeviceRef) -> Custody | None:
         """The custody that is open for a device."""
         with self._session.read() as tx:
@@ -216,9 +248,3 @@ class CustodyDesk:
     def where_open(self) -> Pager[Custody]:
         """Everything that is out now."""
         return Pager(self._session, Query(kind=Custody, where=F.ended_at.is_unknown()))
-
-    def _note(self, device: DeviceRef, text: str | None) -> tuple[str, str, str] | None:
-        if text is None:
-            return None
-        with self._session.read() as tx:
-            return ("device", resolve_device(tx, device), text)

@@ -95,16 +95,33 @@ class Devices:
         return self._session.write(do, reason=reason, dry_run=dry_run)
 
     def edit(
-        self, device: DeviceRef, *, reason: str | None = None, dry_run: bool = False, **changes: Any
+        self,
+        device: DeviceRef,
+        *,
+        revive: bool = False,
+        reason: str | None = None,
+        dry_run: bool = False,
+        **changes: Any,
     ) -> Device:
         """Set fields of a device: ``edit("LHS-4217", condition="fair")``. ``None`` empties a field.
 
+        Args:
+            device: Which.
+            revive: Let a device that was retired, sanitized or disposed of come back into
+                service. Without it such a change is refused, since it is mostly a mistyped tag.
+            reason: A code for the journal.
+            dry_run: Decide, and write nothing.
+            **changes: Field to new value.
+
         Raises:
             InvalidValue: a field that cannot be edited, or a value that cannot be.
-            Refusal: a rule is against it.
+            DuplicateKey: another device has that tag or serial.
+            Refusal: a rule is against it; ``device.revive`` when it would come back into service.
         """
         return self._session.write(
-            lambda tx, act: verbs.edit_device(tx, act, resolve_device(tx, device), changes),
+            lambda tx, act: verbs.edit_device(
+                tx, act, resolve_device(tx, device), changes, revive=revive
+            ),
             reason=reason,
             dry_run=dry_run,
         )

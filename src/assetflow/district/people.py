@@ -77,6 +77,7 @@ class People:
 
         Raises:
             InvalidValue: a value that cannot be.
+            DuplicateKey: somebody of that kind has that number, or somebody has that address.
         """
 
         def do(tx: Any, act: Any) -> Person:

@@ -16,7 +16,6 @@ from assetflow.model import ActorId, AdoptedPolicy, DistrictPolicy, uuid7
 from assetflow.store.ports import Durability
 from assetflow.workflows.acting import Act
 from assetflow.workflows.actors import actor_for
-from assetflow.workflows.notes import add_note
 from assetflow.workflows.policy import current_policy
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ class Session:
         do: Callable[[Transaction, Act], T],
         *,
         reason: str | None = None,
-        note: tuple[str, str, str] | None = None,
         effective_at: datetime | None = None,
         batch_id: BatchId | None = None,
         dry_run: bool = False,
@@ -107,7 +105,6 @@ class Session:
         Args:
             do: What to do. Called anew at each attempt, with a fresh act.
             reason: A code for the journal.
-            note: Kind and id of a subject, and free text about it for an erasable note.
             effective_at: When it happened in the school, when that was not now.
             batch_id: What it belongs to.
             dry_run: Do everything, then leave no trace.
@@ -121,9 +118,7 @@ class Session:
             raise InvalidValue(msg)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._once(
-                    do, reason, note, effective_at, batch_id, durability, dry_run=dry_run
-                )
+                return self._once(do, reason, effective_at, batch_id, durability, dry_run=dry_run)
             except (StaleVersion, DuplicateKey, TransactionLost):
                 if attempt == _ATTEMPTS:
                     raise
@@ -133,7 +128,6 @@ class Session:
         self,
         do: Callable[[Transaction, Act], T],
         reason: str | None,
-        note: tuple[str, str, str] | None,
         effective_at: datetime | None,
         batch_id: BatchId | None,
         durability: Durability,
@@ -143,11 +137,8 @@ class Session:
         result: list[T] = []
         with (
             suppress(_RolledBackError),
-            self._transaction(durability, reason, effective_at, batch_id) as (tx, plain_act),
+            self._transaction(durability, reason, effective_at, batch_id) as (tx, act),
         ):
-            act = plain_act
-            if note is not None:
-                act = evolve(act, note_id=add_note(tx, act, *note))
             result.append(do(tx, act))
             if dry_run:
                 raise _RolledBackError
@@ -194,8 +185,14 @@ class Session:
         )
 
     def reading(self) -> Act:
-        """An act for questions: it writes nothing, and has no actor."""
-        return Act(actor_id=ActorId(""), at=self.clock(), new_id=self.new_id, policy=self.policy())
+        """An act for questions: it writes nothing, has no actor, and whoever asks need not say why."""
+        return Act(
+            actor_id=ActorId(""),
+            at=self.clock(),
+            new_id=self.new_id,
+            policy=self.policy(),
+            reason="question",
+        )
 
     def same_for(self, **changes: Any) -> Session:
         """The same binding with other settings."""

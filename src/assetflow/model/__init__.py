@@ -6,6 +6,7 @@ Everything here is a frozen value: no network, no store, no clock, no randomness
 from assetflow.model.calendar import ClosedDays, DayType, SchoolCalendar, SchoolYear
 from assetflow.model.custody import Custody, CustodyKind, Holder, HolderKind, OpenCustody
 from assetflow.model.devices import (
+    KEEPS_HOLDER,
     Condition,
     CustodyState,
     CustomField,
@@ -104,6 +105,7 @@ __all__ = [
     "EVENT_TYPES",
     "FIGURES",
     "INTENT_TYPES",
+    "KEEPS_HOLDER",
     "KIND_RETENTION",
     "PROGRAMME_RULES",
     "RECORDS",

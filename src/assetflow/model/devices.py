@@ -7,7 +7,7 @@ at once.
 
 import enum
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import field, frozen
 
@@ -16,6 +16,7 @@ from assetflow.model.ids import DeviceId, ModelId, PlaceId
 from assetflow.model.money import Money
 
 __all__ = [
+    "KEEPS_HOLDER",
     "Condition",
     "CustodyState",
     "CustomField",
@@ -57,6 +58,15 @@ class Lifecycle(enum.Enum):
     """Its data destroyed, with a certificate."""
     DISPOSED = "disposed"
     """Gone: sold, given, recycled."""
+
+
+KEEPS_HOLDER: Final = (
+    Lifecycle.DEPLOYED,
+    Lifecycle.IN_REPAIR,
+    Lifecycle.LOST,
+    Lifecycle.STOLEN,
+)
+"""Lifecycles in which a device has somebody who answers for it."""
 
 
 class CustodyState(enum.Enum):

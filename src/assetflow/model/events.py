@@ -285,6 +285,8 @@ class DeviceTransferred:
     """What answers for it now."""
     accountable_id: str
     """Who answers for it now."""
+    overridden: tuple[str, ...] = ()
+    """Rules that were overridden, with the stamp's reason."""
 
 
 @frozen(kw_only=True)

@@ -263,7 +263,7 @@ class AdoptedPolicy(Record):
     text: Journalled[str]
     """The TOML text."""
     digest: Journalled[str]
-    """SHA-256 of the text, hexadecimal."""
+    """SHA-256 of the canonical form, hexadecimal, as the event has it."""
     version: Journalled[int] = 1
     """Grows by one with each change."""
 

@@ -14,8 +14,8 @@ Decided here, because no source settles it:
 * A device that is ``deployed`` while nobody is named (an imported list said so) may be checked
   out: that names who has it.
 * Repair and loss never end a custody by themselves (grokability/snipe-it #15679).
-* A transfer does not ask for the condition: nothing leaves the stock. It knows no override:
-  check in, then check out with one, so that the override stands in the journal.
+* A transfer does not ask for the condition: nothing leaves the stock. Its override is that of a
+  check-out: of rules that the policy lets one override, with a reason, and in the journal.
 * A date was recorded wrongly: nothing is edited; the act is undone and done again, each with
   its ``effective_at`` (snipe-it #9823, #10026).
 """
@@ -53,6 +53,7 @@ from assetflow.rules.decision import (
     Verdict,
     Write,
     first_refusal,
+    overridden,
 )
 from assetflow.rules.derived import custody_state
 
@@ -122,7 +123,8 @@ def transfer(case: Case) -> Decision[Custody]:
         HolderBlocked: a hold that the policy blocks on.
         LoanLimitReached: they have as many devices as the policy allows.
         DateRefused: a due date or an effective date outside what is allowed.
-        InvalidValue: no receiver, an override, or an instant without a time zone.
+        InvalidValue: no receiver, an override of a rule that cannot be overridden or without
+            a reason, an instant without a time zone.
     """
     return explain_transfer(case).unwrap()
 
@@ -130,15 +132,11 @@ def transfer(case: Case) -> Decision[Custody]:
 def explain_check_out(case: Case) -> Explanation[Custody]:
     """Every rule of a check-out, what it found, and what would be done."""
     to = _receiver(case)
-    if case.override and not case.reason:
-        hint = 'Say why: reason="principal-approved".'
-        raise InvalidValue("an override needs a reason", hint=hint)
     because, refusal = _judge(case, CHECK_OUT_RULES)
     if refusal is not None:
         return Explanation(act="check-out", because=because, refusal=refusal)
     custody = _begin(case, to)
     after = _device(case.device, Lifecycle.DEPLOYED, custody)
-    overridden = tuple(r.rule for r in because if r.verdict is Verdict.OVERRIDDEN)
     event = DeviceCheckedOut(
         custody_id=custody.id,
         kind=custody.kind,
@@ -147,7 +145,7 @@ def explain_check_out(case: Case) -> Explanation[Custody]:
         holder_kind=custody.holder_kind,
         holder_id=custody.holder_id,
         due_on=custody.due_on,
-        overridden=overridden,
+        overridden=overridden(because),
     )
     happened = Happened(
         event=event,
@@ -188,7 +186,6 @@ def explain_check_in(case: Case) -> Explanation[Custody]:
 def explain_transfer(case: Case) -> Explanation[Custody]:
     """Every rule of a transfer, what it found, and what would be done."""
     to = _receiver(case)
-    _no_override(case)
     because, refusal = _judge(case, TRANSFER_RULES)
     current = case.current
     if refusal is not None or current is None:
@@ -201,6 +198,7 @@ def explain_transfer(case: Case) -> Explanation[Custody]:
         custody_id=custody.id,
         accountable_kind=custody.accountable_kind,
         accountable_id=custody.accountable_id,
+        overridden=overridden(because),
     )
     happened = Happened(
         event=event,
@@ -222,6 +220,9 @@ def _judge(
 ) -> tuple[tuple[Reason, ...], Refusal | None]:
     check_shape(case)
     _overridable(case)
+    if case.override and not case.reason:
+        hint = 'Say why: reason="principal-approved".'
+        raise InvalidValue("an override needs a reason", hint=hint)
     judgements = [_weigh(case, rule(case)) for _, rule in rules]
     return tuple(j.reason for j in judgements), first_refusal(judgements)
 
@@ -248,8 +249,8 @@ def _overridable(case: Case) -> None:
 
 def _no_override(case: Case) -> None:
     if case.override:
-        hint = "Check it in, then check it out with the override and its reason."
-        raise InvalidValue("only a check-out knows overrides", hint=hint)
+        hint = "What comes back is taken back; no rule that can be overridden stands against it."
+        raise InvalidValue("a check-in knows no overrides", hint=hint)
 
 
 def _receiver(case: Case) -> Party:

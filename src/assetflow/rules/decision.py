@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from assetflow.model.fields import Record
     from assetflow.model.intents import Intent
 
-__all__ = ["Decision", "Explanation", "Happened", "Judgement", "Reason", "Verdict", "Write"]
+__all__ = [
+    "Decision",
+    "Explanation",
+    "Happened",
+    "Judgement",
+    "Reason",
+    "Verdict",
+    "Write",
+    "overridden",
+]
 
 T = TypeVar("T")
 
@@ -64,6 +73,11 @@ class Judgement:
     """What is raised when it stands."""
 
 
+def overridden(because: Iterable[Reason]) -> tuple[str, ...]:
+    """Rules that were overridden, of those that were looked at."""
+    return tuple(r.rule for r in because if r.verdict is Verdict.OVERRIDDEN)
+
+
 @frozen
 class Write:
     """A record to write: new, or in place of the one that was read."""
@@ -104,7 +118,7 @@ class Decision(Generic[T]):
     @property
     def overridden(self) -> tuple[str, ...]:
         """Rules that were overridden."""
-        return tuple(r.rule for r in self.because if r.verdict is Verdict.OVERRIDDEN)
+        return overridden(self.because)
 
 
 @frozen(kw_only=True)

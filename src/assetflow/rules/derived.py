@@ -16,8 +16,8 @@ from assetflow.model.devices import (
 from assetflow.model.funds import FundingShare, Programme
 
 __all__ = [
+    "bound_by",
     "custody_state",
-    "derive_device",
     "fold_email",
     "fold_name",
     "funding_state",
@@ -44,11 +44,16 @@ def custody_state(custody: Custody | None) -> CustodyState:
 
 def funding_state(shares: Iterable[FundingShare]) -> FundingState:
     """What a device's money binds it to, from the shares that have not ended."""
-    live = [s for s in shares if s.ends_on is None]
-    if not live:
+    return bound_by(s.programme for s in shares if s.ends_on is None)
+
+
+def bound_by(programmes: Iterable[Programme]) -> FundingState:
+    """What the programmes of a device's shares bind it to; no share, nothing known."""
+    found = set(programmes)
+    if not found:
         return FundingState.UNKNOWN
-    bound = any(s.programme is not Programme.NONE for s in live)
-    return FundingState.RESTRICTED if bound else FundingState.UNRESTRICTED
+    own = found == {Programme.NONE}
+    return FundingState.UNRESTRICTED if own else FundingState.RESTRICTED
 
 
 def with_model(device: Device, model: DeviceModel | None) -> Device:
@@ -60,19 +65,4 @@ def with_model(device: Device, model: DeviceModel | None) -> Device:
         model_id=model.id if model else device.model_id,
         model=model.name if model else None,
         manufacturer=model.manufacturer if model else None,
-    )
-
-
-def derive_device(
-    device: Device,
-    *,
-    model: DeviceModel | None,
-    custody: Custody | None,
-    shares: Iterable[FundingShare],
-) -> Device:
-    """The device with every derived field computed afresh."""
-    return evolve(
-        with_model(device, model),
-        custody=custody_state(custody),
-        funding=funding_state(shares),
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from assetflow.model import (
+    KEEPS_HOLDER,
     Aggregate,
     Condition,
     Custody,
@@ -54,9 +55,7 @@ _OURS = F.lifecycle.one_of(
     Lifecycle.LOST,
     Lifecycle.STOLEN,
 )
-_WITH_CUSTODY = F.lifecycle.one_of(
-    Lifecycle.DEPLOYED, Lifecycle.IN_REPAIR, Lifecycle.LOST, Lifecycle.STOLEN
-)
+_WITH_CUSTODY = F.lifecycle.one_of(*KEEPS_HOLDER)
 
 
 # --- people and custody --------------------------------------------------------------------

@@ -37,6 +37,7 @@ from assetflow.rules import custody as rules
 from assetflow.rules.custody import Case, Party
 from assetflow.workflows.given import day, day_in_district, word
 from assetflow.workflows.holds import holds
+from assetflow.workflows.notes import add_note
 from assetflow.workflows.once import once
 from assetflow.workflows.references import (
     DeviceRef,
@@ -61,6 +62,7 @@ __all__ = [
     "explain_check_in",
     "explain_check_out",
     "explain_transfer",
+    "last_event",
     "transfer",
 ]
 
@@ -92,6 +94,7 @@ def check_out(
     kind: CustodyKind | str | None = None,
     due: date | str | None = None,
     override: Sequence[str] = (),
+    note: str | None = None,
     key: str | None = None,
 ) -> CustodyResult:
     """Hand a device to somebody.
@@ -106,6 +109,8 @@ def check_out(
         kind: ``assignment`` or ``loan``; an assignment when not given.
         due: The day on which it is to come back; a loan needs one.
         override: Rules to override, of those that the policy allows.
+        note: Free words, for a row of its own that can be erased. They are no part of the
+            request: the same one under its key with other words is answered as the first time.
         key: Idempotency key: the same request under it is answered as the first time.
 
     Raises:
@@ -116,11 +121,11 @@ def check_out(
         IdempotencyMismatch: another request was made under this key.
         DuplicateKey: another transaction handed it out at the same moment; do it again.
     """
-    asked = _Asked.out(tx, device, to, held_by, kind, due, override)
+    asked = _Asked.on(tx, device, to, held_by, kind, due, None, override)
 
     def do() -> CustodyResult:
         tx.lock(*asked.targets())
-        return _save(tx, act, rules.check_out(_case(tx, act, asked, blocking=True)))
+        return _save(tx, act, rules.check_out(_case(tx, act, asked, blocking=True)), note)
 
     return _once(tx, act, key, "custody.check-out", asked, do)
 
@@ -132,6 +137,7 @@ def check_in(
     *,
     condition: Condition | str | None = None,
     expected_from: HolderRef | None = None,
+    note: str | None = None,
     key: str | None = None,
 ) -> CustodyResult:
     """Take a device back.
@@ -142,6 +148,7 @@ def check_in(
         device: The device.
         condition: In what condition it comes back; kept when nobody looked.
         expected_from: Who should have it; somebody else's device is refused.
+        note: Free words, as for a check-out.
         key: Idempotency key: the same request under it is answered as the first time.
 
     Raises:
@@ -155,7 +162,7 @@ def check_in(
 
     def do() -> CustodyResult:
         tx.lock(*asked.targets())
-        return _save(tx, act, rules.check_in(_case(tx, act, asked, blocking=True)))
+        return _save(tx, act, rules.check_in(_case(tx, act, asked, blocking=True)), note)
 
     return _once(tx, act, key, "custody.check-in", asked, do)
 
@@ -170,19 +177,24 @@ def transfer(
     kind: CustodyKind | str | None = None,
     due: date | str | None = None,
     expected_from: HolderRef | None = None,
+    override: Sequence[str] = (),
+    note: str | None = None,
     key: str | None = None,
 ) -> CustodyResult:
     """Hand a device on from who has it to somebody else, without its coming back between.
 
     Args:
         tx: The transaction; nothing has been locked in it yet.
-        act: Who, when and why. Its ``effective_at`` back-dates the act.
+        act: Who, when and why. Its ``effective_at`` back-dates the act, its ``reason`` is needed
+            for an override.
         device: The device.
         to: Who answers for it from now on.
         held_by: Who has it in hand, when that is somebody else.
         kind: ``assignment`` or ``loan``; as it was when not given.
         due: The day on which it is to come back; as it was when the kind stays.
         expected_from: Who should have it now; somebody else's device is refused.
+        override: Rules to override, of those that the policy allows.
+        note: Free words, as for a check-out.
         key: Idempotency key: the same request under it is answered as the first time.
 
     Raises:
@@ -192,11 +204,11 @@ def transfer(
         InvalidValue: a value that cannot be what it should be.
         IdempotencyMismatch: another request was made under this key.
     """
-    asked = _Asked.on(tx, device, to, held_by, kind, due, expected_from)
+    asked = _Asked.on(tx, device, to, held_by, kind, due, expected_from, override)
 
     def do() -> CustodyResult:
         tx.lock(*asked.targets())
-        return _save(tx, act, rules.transfer(_case(tx, act, asked, blocking=True)))
+        return _save(tx, act, rules.transfer(_case(tx, act, asked, blocking=True)), note)
 
     return _once(tx, act, key, "custody.transfer", asked, do)
 
@@ -219,7 +231,7 @@ def explain_check_out(
         AmbiguousReference: more than one answers to that.
         InvalidValue: a value that cannot be what it should be.
     """
-    asked = _Asked.out(tx, device, to, held_by, kind, due, override)
+    asked = _Asked.on(tx, device, to, held_by, kind, due, None, override)
     return rules.explain_check_out(_case(tx, act, asked))
 
 
@@ -252,6 +264,7 @@ def explain_transfer(
     kind: CustodyKind | str | None = None,
     due: date | str | None = None,
     expected_from: HolderRef | None = None,
+    override: Sequence[str] = (),
 ) -> Explanation[Custody]:
     """What `transfer` would do, and why. Nothing is written.
 
@@ -260,7 +273,7 @@ def explain_transfer(
         AmbiguousReference: more than one answers to that.
         InvalidValue: a value that cannot be what it should be.
     """
-    asked = _Asked.on(tx, device, to, held_by, kind, due, expected_from)
+    asked = _Asked.on(tx, device, to, held_by, kind, due, expected_from, override)
     return rules.explain_transfer(_case(tx, act, asked))
 
 
@@ -281,22 +294,6 @@ class _Asked:
     override: tuple[str, ...] = ()
 
     @classmethod
-    def out(
-        cls,
-        tx: ReadTransaction,
-        device: DeviceRef,
-        to: HolderRef,
-        held_by: HolderRef | None,
-        kind: CustodyKind | str | None,
-        due: date | str | None,
-        override: Sequence[str],
-    ) -> _Asked:
-        if isinstance(override, str):
-            raise InvalidValue("rules to override are a list", hint='override=["custody.holds"]')
-        base = cls.on(tx, device, to, held_by, kind, due, None)
-        return evolve(base, override=tuple(override))
-
-    @classmethod
     def on(
         cls,
         tx: ReadTransaction,
@@ -306,7 +303,10 @@ class _Asked:
         kind: CustodyKind | str | None,
         due: date | str | None,
         expected_from: HolderRef | None,
+        override: Sequence[str],
     ) -> _Asked:
+        if isinstance(override, str):
+            raise InvalidValue("rules to override are a list", hint='override=["custody.holds"]')
         receiver = resolve_holder(tx, to)
         if receiver.kind not in {HolderKind.PERSON, HolderKind.PLACE}:
             hint = "A vendor or another device may have it in hand: held_by=..."
@@ -318,6 +318,7 @@ class _Asked:
             kind=word(CustodyKind, kind, "the kind of custody"),
             due_on=day(due, "the due date"),
             expected_from=None if expected_from is None else resolve_holder(tx, expected_from),
+            override=tuple(override),
         )
 
     @classmethod
@@ -381,7 +382,7 @@ def _case(tx: ReadTransaction, act: Act, asked: _Asked, *, blocking: bool = Fals
         at=act.at,
         today=today,
         effective_at=act.effective_at,
-        last_event_at=_last_event(tx, device.id) if follows else None,
+        last_event_at=last_event(tx, device.id) if follows else None,
         to=None if asked.to is None else _party(tx, asked.to),
         held_by=asked.held_by,
         holds=found,
@@ -406,16 +407,20 @@ def _current(tx: ReadTransaction, device_id: DeviceId) -> Custody | None:
     return custody
 
 
-def _last_event(tx: ReadTransaction, device_id: DeviceId) -> datetime | None:
+def last_event(tx: ReadTransaction, device_id: DeviceId) -> datetime | None:
+    """When the newest of a device's custodies that ended did; ``None`` when none has.
+
+    A clock may have been set back since, and two machines' clocks differ: what follows begins no
+    earlier than this, so that custodies do not overlap and lie in the order of the journal.
+    """
+    # Not by when they began: one that ended at once began when the next did.
     newest = Query(
         kind=Custody,
         where=F.device_id == device_id,
-        order=(Order("since", descending=True),),
+        order=(Order("ended_at", descending=True),),
         limit=1,
     )
-    for custody in tx.find(newest):
-        return custody.ended_at or custody.since
-    return None
+    return next((custody.ended_at for custody in tx.find(newest)), None)
 
 
 def _record_of(holder: Holder) -> type[Person | Place]:
@@ -445,10 +450,16 @@ def _exists(tx: ReadTransaction, holder: Holder, device: Device) -> None:
         raise NotFound("who is to have it in hand is not there", holder_id=holder.id)
 
 
-def _save(tx: Transaction, act: Act, decision: Decision[Custody]) -> CustodyResult:
+def _save(
+    tx: Transaction, act: Act, decision: Decision[Custody], note: str | None
+) -> CustodyResult:
+    device = cast(Device, decision.happened[0].writes[0].after)
+    if note is not None:
+        # Only here, where the act is sure to happen: a repeated or refused one writes none.
+        act = evolve(act, note_id=add_note(tx, act, Device.KIND, device.id, note))
     save(tx, act, decision)
     return CustodyResult(
-        device=cast(Device, decision.happened[0].writes[0].after),
+        device=device,
         custody=decision.result,
         because=decision.because,
         overridden=decision.overridden,

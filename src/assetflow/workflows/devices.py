@@ -13,6 +13,7 @@ from attrs import evolve
 
 from assetflow.errors import DeviceInOtherHands, DuplicateKey, InvalidValue, Refusal
 from assetflow.model import (
+    KEEPS_HOLDER,
     CustodyState,
     Device,
     DeviceId,
@@ -73,10 +74,6 @@ own, ``management`` is a vendor's word, the rest follows."""
 
 OUT_OF_SERVICE = frozenset({Lifecycle.RETIRED, Lifecycle.SANITIZED, Lifecycle.DISPOSED})
 """Where a device does not come back from by itself: it has to be said."""
-
-_KEEPS_ITS_HOLDER = frozenset(
-    {Lifecycle.DEPLOYED, Lifecycle.IN_REPAIR, Lifecycle.LOST, Lifecycle.STOLEN}
-)
 
 
 # --- entries -------------------------------------------------------------------------------
@@ -163,7 +160,7 @@ def _check_lifecycle(before: Device, after: Device, *, revive: bool) -> None:
             device_id=before.id,
         )
     held = before.custody is not CustodyState.NONE
-    if held and after.lifecycle not in _KEEPS_ITS_HOLDER:
+    if held and after.lifecycle not in KEEPS_HOLDER:
         raise DeviceInOtherHands(
             f"the device is {before.custody.value}, and cannot become {after.lifecycle.value}",
             rule="device.lifecycle",

@@ -12,20 +12,17 @@ from attrs import evolve, fields
 from assetflow.errors import InvalidValue, NotFound
 from assetflow.model import Role
 from assetflow.model.fields import role_of
-from assetflow.store.ports import Entry, Put
 from assetflow.workflows.given import word
 
 if TYPE_CHECKING:
     from assetflow.model import Record
-    from assetflow.rules.decision import Decision
     from assetflow.store.ports import ReadTransaction
-    from assetflow.workflows.acting import Act
 
     R = TypeVar("R", bound=Record)
 else:
     R = TypeVar("R")
 
-__all__ = ["changed_fields", "decided_entries", "found", "next_version", "with_changes"]
+__all__ = ["changed_fields", "found", "next_version", "with_changes"]
 
 _SILENT = frozenset({"version", "email_key", "mark_key"})
 """Fields that follow others, so that an event need not name them."""
@@ -92,25 +89,9 @@ def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:
     """The record with that id.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none. What was given does not stand in the error: it may be a name.
     """
     record = tx.get(kind, record_id)
     if record is None:
-        raise NotFound(f"there is no {kind.KIND.replace('_', ' ')} with that id", id=record_id)
+        raise NotFound(f"there is no {kind.KIND.replace('_', ' ')} with that id")
     return record
-
-
-def decided_entries(act: Act, decision: Decision[Any]) -> list[Entry]:
-    """What a decision says happened, as entries: for writing many decisions at once."""
-    stamp = act.stamp()
-    return [
-        Entry(
-            event=what.event,
-            subject_id=what.subject_id,
-            stamp=stamp,
-            puts=tuple(Put(write.after, write.before) for write in what.writes),
-            removes=what.removes,
-            intents=what.intents,
-        )
-        for what in decision.happened
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from assetflow.model import District
 if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction
 
-__all__ = ["day", "day_in_district", "line", "word"]
+__all__ = ["day", "day_in_district", "line", "word", "zone_of"]
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -87,15 +87,21 @@ def day_in_district(tx: ReadTransaction, instant: datetime) -> date:
     Raises:
         ConfigError: the district's time zone is not known on this machine.
     """
+    return instant.astimezone(zone_of(tx)).date()
+
+
+def zone_of(tx: ReadTransaction) -> tzinfo:
+    """The district's time zone; UTC while the district has no record of its own.
+
+    Raises:
+        ConfigError: it is not known on this machine.
+    """
     district = tx.get(District, tx.district)
-    name = district.time_zone if district is not None else "UTC"
+    if district is None:
+        return UTC
     try:
-        zone = ZoneInfo(name)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError from Python's own data
-        zone = None
-    except KeyError:
-        zone = None
-    if zone is None:
-        hint = "Correct the district's time zone, or install the package tzdata."
-        raise ConfigError("the district's time zone is not known here", hint=hint)
-    return instant.astimezone(zone).date()
+        return ZoneInfo(district.time_zone)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        pass
+    hint = "Correct the district's time zone, or install the package tzdata."
+    raise ConfigError("the district's time zone is not known here", hint=hint)

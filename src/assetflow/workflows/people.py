@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from assetflow.errors import InvalidValue
+from assetflow.errors import DuplicateKey, InvalidValue
 from assetflow.model import (
+    F,
     Guardianship,
     Person,
     PersonId,
@@ -19,6 +20,7 @@ from assetflow.model import (
     PersonLink,
     PersonStatus,
     Place,
+    Query,
 )
 from assetflow.model.events import GuardianLinked, PersonChanged, PersonLeft, PersonRegistered
 from assetflow.rules.derived import fold_email
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
-    from assetflow.store.ports import Transaction
+    from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
 
 __all__ = [
@@ -202,9 +204,11 @@ def register_person(
 
     Raises:
         NotFound: no such site.
+        DuplicateKey: somebody of that kind has that number, or somebody has that address.
     """
     if person.site_id is not None:
         found(tx, Place, person.site_id)
+    _check_names(tx, person)
     entry = register_person_entry(act, person, entropy=entropy, source=source)
     tx.record([entry])
     return entry.puts[0].after  # type: ignore[return-value]  # the person
@@ -225,12 +229,15 @@ def change_person(
     Raises:
         NotFound: no such person or site.
         InvalidValue: a field that may not be set, or the person was erased.
+        DuplicateKey: somebody else of that kind has that number, or somebody has that address.
     """
     tx.lock((Person, (person_id,)))
     before = found(tx, Person, person_id)
     after = with_changes(before, changes, PERSON_FIELDS)
     if after.site_id is not None:
         found(tx, Place, after.site_id)
+    if {"kind", "local_id", "email"} & set(changes):
+        _check_names(tx, after)
     return _save(tx, before, change_person_entry(act, before, after))
 
 
@@ -276,6 +283,29 @@ def link_guardian(
         return after
     tx.record([entry])
     return entry.puts[0].after  # type: ignore[return-value]  # the guardianship
+
+
+def _check_names(tx: ReadTransaction, person: Person) -> None:
+    """Refuse a number or an address that is somebody else's; whose, by id alone.
+
+    A student and a teacher may have one number, since two systems give them. Guardians may share
+    an address, also with the student.
+    """
+    same = F.kind == person.kind.value
+    taken = []
+    if person.local_id:
+        taken.append(("number", same & (F.local_id == person.local_id)))
+    if (address := fold_email(person.email)) and person.kind is not PersonKind.GUARDIAN:
+        others = F.kind != PersonKind.GUARDIAN.value
+        taken.append(("address", others & (F.email_key == address)))
+    for what, where in taken:
+        for (person_id,) in tx.values(Query(kind=Person, where=where), ("id",)):
+            if person_id != person.id:
+                raise DuplicateKey(
+                    f"another person has that {what}",
+                    hint=f"Use that person; when they are gone, change their {what} first.",
+                    person_id=person_id,
+                )
 
 
 def _save(tx: Transaction, before: Person, entry: Entry | None) -> Person:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -50,11 +49,10 @@ def adopt_policy(tx: Transaction, act: Act, text: str) -> DistrictPolicy:
     before = tx.get(AdoptedPolicy, _ID)
     if before is not None and before.text == text:
         return policy
-    digest = sha256(text.encode()).hexdigest()
     after = (
-        AdoptedPolicy(text=text, digest=digest)
+        AdoptedPolicy(text=text, digest=policy.digest)
         if before is None
-        else evolve(before, text=text, digest=digest, version=before.version + 1)
+        else evolve(before, text=text, digest=policy.digest, version=before.version + 1)
     )
     happened = Happened(
         event=PolicyAdopted(digest=policy.digest), subject_id=_ID, writes=(Write(after, before),)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from assetflow.store.ports import Head, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["save"]
+__all__ = ["decided_entries", "save"]
 
 
 def save(tx: Transaction, act: Act, decision: Decision[Any]) -> Head:
@@ -31,17 +31,20 @@ def save(tx: Transaction, act: Act, decision: Decision[Any]) -> Head:
     """
     if not decision.happened:
         return tx.head()
+    return tx.record(decided_entries(act, decision))
+
+
+def decided_entries(act: Act, decision: Decision[Any]) -> list[Entry]:
+    """What a decision says happened, as entries: for writing many decisions at once."""
     stamp = act.stamp()
-    return tx.record(
-        [
-            Entry(
-                event=what.event,
-                subject_id=what.subject_id,
-                stamp=stamp,
-                puts=tuple(Put(write.after, write.before) for write in what.writes),
-                removes=what.removes,
-                intents=what.intents,
-            )
-            for what in decision.happened
-        ]
-    )
+    return [
+        Entry(
+            event=what.event,
+            subject_id=what.subject_id,
+            stamp=stamp,
+            puts=tuple(Put(write.after, write.before) for write in what.writes),
+            removes=what.removes,
+            intents=what.intents,
+        )
+        for what in decision.happened
+    ]

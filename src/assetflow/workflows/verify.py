@@ -15,7 +15,6 @@ from assetflow.model import (
     DeviceModel,
     F,
     FundingShare,
-    FundingState,
     OpenCustody,
     Person,
     Programme,
@@ -23,7 +22,7 @@ from assetflow.model import (
     fold_serial,
     fold_tag,
 )
-from assetflow.rules.derived import fold_email
+from assetflow.rules.derived import bound_by, fold_email
 from assetflow.store.journal import verify as verify_chain
 from assetflow.store.replay import Difference, compare
 
@@ -153,7 +152,7 @@ def _devices(tx: ReadTransaction) -> Iterator[DerivedDifference]:
             fold_serial(serial),
             *models.get(model_id, (None, None)),
             states.get(device_id, CustodyState.NONE.value),
-            _funding(shares.get(device_id)),
+            bound_by(map(Programme, shares.get(device_id, ()))).value,
         )
         if right == tuple(stored):
             continue
@@ -162,11 +161,3 @@ def _devices(tx: ReadTransaction) -> Iterator[DerivedDifference]:
                 yield DerivedDifference(
                     kind="device", id=device_id, field=name, stored=held, computed=computed
                 )
-
-
-def _funding(programmes: set[str] | None) -> str:
-    if not programmes:
-        return str(FundingState.UNKNOWN.value)
-    own = programmes == {Programme.NONE.value}
-    state = FundingState.UNRESTRICTED if own else FundingState.RESTRICTED
-    return str(state.value)

@@ -9,40 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, tzinfo
-from typing import TYPE_CHECKING, Any, ClassVar
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
-from assetflow.errors import ConfigError
 from assetflow.exchange.imports.cells import BadCell
 from assetflow.exchange.imports.people_index import KnownPerson, PeopleIndex
 from assetflow.model import (
+    KEEPS_HOLDER,
     Condition,
-    Custody,
     CustodyId,
     CustodyPolicy,
     Device,
-    District,
-    F,
     Holder,
     HolderKind,
     Lifecycle,
     OpenCustody,
-    Order,
     PersonKind,
-    Query,
 )
 from assetflow.rules import custody as rules
 from assetflow.rules.custody import Case, Party
 from assetflow.store.ports import Entry, Put
-from assetflow.workflows.edits import decided_entries
+from assetflow.workflows.custody import last_event
+from assetflow.workflows.devices import OUT_OF_SERVICE
+from assetflow.workflows.saving import decided_entries
 
 if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Assignments", "Placed", "time_zone"]
+__all__ = ["Assignments", "Placed"]
 
 _CODES = {"holder-left": "person-left", "device-in-other-hands": "in-other-hands"}
 _RECORD = CustodyPolicy(max_devices=1_000, blocking_holds=(), conditions=tuple(Condition))
@@ -65,11 +61,6 @@ class Placed:
 @define
 class Assignments:
     """Finds the people whom a file names, and asks the custody rules."""
-
-    KEEP: ClassVar[frozenset[Lifecycle]] = frozenset(
-        {Lifecycle.DEPLOYED, Lifecycle.IN_REPAIR, Lifecycle.LOST, Lifecycle.STOLEN}
-    )
-    """Lifecycles in which a device has a holder."""
 
     _people: PeopleIndex = field(factory=PeopleIndex, init=False)
     _zone: tzinfo = field(default=UTC, init=False)
@@ -116,18 +107,18 @@ class Assignments:
                 "somebody else has the device; check it in first, or use transfer",
                 candidates=(after.id,),
             )
-        if after.lifecycle in (Lifecycle.RETIRED, Lifecycle.SANITIZED, Lifecycle.DISPOSED):
+        if after.lifecycle in OUT_OF_SERVICE:
             raise BadCell(
                 "out-of-service", f"names a holder, while the device is {after.lifecycle.value}"
             )
-        if after.lifecycle not in self.KEEP and "lifecycle" in said:
+        if after.lifecycle not in KEEPS_HOLDER and "lifecycle" in said:
             raise BadCell(
                 "contradicts", f"names a holder, while the row says {after.lifecycle.value}"
             )
-        lifecycle = after.lifecycle if after.lifecycle in self.KEEP else Lifecycle.DEPLOYED
+        lifecycle = after.lifecycle if after.lifecycle in KEEPS_HOLDER else Lifecycle.DEPLOYED
         day = values.get("assigned_on")
         since = None if day is None else datetime.combine(day, time(), self._zone).astimezone(UTC)
-        last = self._last_event(tx, before) if since is not None and before is not None else None
+        last = None if before is None else last_event(tx, before.id)
         placed = Placed(person=person, since=since, lifecycle=lifecycle, last_event_at=last)
         device = evolve(after, lifecycle=lifecycle)
         refusal = self._ask(device, placed, at, CustodyId("new")).refusal
@@ -146,16 +137,6 @@ class Assignments:
                 "nobody has that number or address; import people first, or leave the column out: mapping={...: None}",
             )
         return named[0]
-
-    def _last_event(self, tx: ReadTransaction, device: Device) -> datetime | None:
-        query = Query(
-            kind=Custody,
-            where=F.device_id == device.id,
-            order=(Order("since", descending=True),),
-            limit=1,
-        )
-        last = next(iter(tx.find(query)), None)
-        return None if last is None else last.ended_at or last.since
 
     def _ask(self, device: Device, placed: Placed, at: datetime, custody_id: CustodyId) -> Any:
         holder = Holder(HolderKind.PERSON, placed.person.id)
@@ -193,19 +174,3 @@ class Assignments:
             for put in entry.puts
         ]
         return evolve(entry, puts=tuple(puts))
-
-
-def time_zone(tx: ReadTransaction) -> tzinfo:
-    """The district's time zone.
-
-    Raises:
-        ConfigError: it is not known on this machine.
-    """
-    district = tx.get(District, tx.district)
-    if district is None:
-        return UTC
-    try:
-        return ZoneInfo(district.time_zone)
-    except (ValueError, OSError, KeyError):
-        hint = "Correct it, or install the package tzdata."
-        raise ConfigError("the district's time zone is not known here", hint=hint) from None

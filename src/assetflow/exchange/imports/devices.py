@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 
 from assetflow.errors import Refusal
 from assetflow.exchange.imports.cells import BadCell
-from assetflow.exchange.imports.custody import Assignments, Placed, time_zone
+from assetflow.exchange.imports.custody import Assignments, Placed
 from assetflow.exchange.imports.fields import CUSTOM
 from assetflow.exchange.imports.match import Findings, MatchedDevice, match_device
 from assetflow.exchange.imports.people_index import PeopleIndex
@@ -18,28 +18,28 @@ from assetflow.exchange.imports.places import PlaceBook, place_text
 from assetflow.exchange.imports.plan import Change, Finding, Outcome, PlannedRow, Reject
 from assetflow.files import Notice
 from assetflow.model import (
+    KEEPS_HOLDER,
     Device,
     DeviceId,
     DeviceModel,
     FundingShare,
-    FundingState,
     Lifecycle,
     ModelId,
     OpenCustody,
-    Programme,
     Query,
     fold_tag,
 )
 from assetflow.reconcile import DeviceIndex, IndexedDevice
-from assetflow.rules.derived import fold_name
+from assetflow.rules.derived import bound_by, fold_name
 from assetflow.rules.funding import NewShare, record_funding
 from assetflow.workflows.devices import (
     OUT_OF_SERVICE,
     edit_device_entry,
     register_device_entry,
 )
-from assetflow.workflows.edits import decided_entries
+from assetflow.workflows.given import zone_of
 from assetflow.workflows.models import model_entry, new_model, with_custom
+from assetflow.workflows.saving import decided_entries
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -128,7 +128,7 @@ class DeviceDesk:
         if self._fills(*_FUNDING):
             for share in tx.find(Query(kind=FundingShare)):
                 self._shares.setdefault(share.device_id, []).append(share)
-        self._zone = time_zone(tx)
+        self._zone = zone_of(tx)
         if self._fills("assigned_to"):
             self._assignments.load(PeopleIndex.load(tx), self._zone)
 
@@ -300,7 +300,7 @@ class DeviceDesk:
                     candidates=(before.id,),
                 )
             ]
-        if before.custody.value != "none" and after.lifecycle not in Assignments.KEEP:
+        if before.custody.value != "none" and after.lifecycle not in KEEPS_HOLDER:
             reason = f"the device is {before.custody.value}; check it in before it is {after.lifecycle.value}"
             return [
                 Finding(
@@ -415,7 +415,7 @@ class DeviceDesk:
         after = evolve(after, **ids)
         model = None if after.model_id is None else self._by_id.get(after.model_id)
         if before is None:
-            funding = FundingState.UNKNOWN if one.share is None else _state(one.share)
+            funding = bound_by([] if one.share is None else [one.share.programme])
             entry = register_device_entry(act, after, model=model, funding=funding, source="csv")
             entries.append(entry)
             device: Device = entry.puts[0].after  # type: ignore[assignment]  # the device
@@ -464,9 +464,3 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     return str(getattr(value, "value", value))
-
-
-def _state(share: NewShare) -> FundingState:
-    """What a share binds a device to, before the share has an id."""
-    bound = share.programme is not Programme.NONE
-    return FundingState.RESTRICTED if bound else FundingState.UNRESTRICTED
