@@ -239,8 +239,40 @@ def dictionary_page() -> str:
         "## journal { #journal }\n",
         "The hash-chained record of every event. `seq` is its key.\n",
         columns_table(JOURNAL, field_texts(StoredEvent)),
+        *views_sections(),
     ]
     return "\n".join(out)
+
+
+VIEWS_INTRO = """\
+Views for those who read with other tools: see [report with SQL](../how-to/report-with-sql.md). They
+have readable names, the engine's own types, and no personal column. Each upgrade makes them anew.
+"""
+
+PERSONAL_VIEWS_INTRO = """\
+These show personal columns. They are made where somebody asks for them.
+"""
+
+
+def views_sections() -> Iterator[str]:
+    """Every reporting view and what it shows."""
+    from assetflow.store.sql.views import personal_reports, reports  # noqa: PLC0415
+
+    yield "## Reporting views { #views }\n"
+    yield VIEWS_INTRO
+    yield from map(view_section, reports())
+    yield "## Reporting views of personal columns { #personal-views }\n"
+    yield PERSONAL_VIEWS_INTRO
+    yield from map(view_section, personal_reports())
+
+
+def view_section(report: Any) -> str:
+    """A view as a table of its columns."""
+    columns = table(
+        ["column", "PostgreSQL", "MariaDB, MySQL", "SQLite", "what it is"],
+        [(f"`{c.name}`", *c.types, markdown(c.told)) for c in report.columns],
+    )
+    return f"### {report.name} {{ #{report.name} }}\n\n{markdown(report.about)}\n\n{columns}"
 
 
 def keys_of(kind: Any) -> str:

@@ -1,29 +1,32 @@
 """Money: whole minor units and a currency. Floats are refused."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Self
 
 from attrs import field, frozen
 
 from assetflow.errors import InvalidValue
 
-__all__ = ["Money", "usd"]
+__all__ = ["DIGITS", "Money", "usd"]
 
-# ISO 4217 currencies whose minor unit is not a hundredth; the rest have two digits.
-_DIGITS = {
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-    "CLP": 0,
-    "ISK": 0,
-    "BHD": 3,
-    "KWD": 3,
-    "OMR": 3,
-    "JOD": 3,
-    "TND": 3,
-}
+DIGITS: Mapping[str, int] = MappingProxyType(
+    {
+        "JPY": 0,
+        "KRW": 0,
+        "VND": 0,
+        "CLP": 0,
+        "ISK": 0,
+        "BHD": 3,
+        "KWD": 3,
+        "OMR": 3,
+        "JOD": 3,
+        "TND": 3,
+    }
+)
+"""ISO 4217 currencies whose minor unit is not a hundredth, and their digits; the rest have two."""
 _PLAIN = re.compile(r"([+-]?)(?:\$ ?)?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?")
 _INT64 = 2**63 - 1
 
@@ -82,7 +85,7 @@ class Money:
                 msg, hint="Write digits, at most one point, commas only between thousands."
             )
         sign, whole, fraction = found[1], found[2].replace(",", ""), found[3] or ""
-        digits = _DIGITS.get(currency, 2)
+        digits = DIGITS.get(currency, 2)
         if fraction[digits:].strip("0"):
             msg = f"{currency} has {digits} digits after the point"
             raise InvalidValue(msg)
@@ -155,7 +158,7 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """The amount in major units, exact."""
-        return Decimal(self.minor).scaleb(-_DIGITS.get(self.currency, 2))
+        return Decimal(self.minor).scaleb(-DIGITS.get(self.currency, 2))
 
     def __str__(self) -> str:
         sign = "-" if self.minor < 0 else ""

@@ -32,7 +32,7 @@ DECLARE found record;
 BEGIN
   FOR found IN SELECT tgname, tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgrelid IN ({names})
   LOOP
-    EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.tgrelid::regclass);
+    EXECUTE 'DROP TRIGGER ' || quote_ident(found.tgname) || ' ON ' || found.tgrelid::regclass;
   END LOOP;
 END;"""
 

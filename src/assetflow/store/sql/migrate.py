@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
     from assetflow.store.sql.dialects import Engine
 
-__all__ = ["HEAD", "REVISIONS", "VERSION_TABLE", "Found", "prepare_schema", "revision", "upgrade"]
+__all__ = [
+    "HEAD",
+    "REVISIONS",
+    "VERSION_TABLE",
+    "Found",
+    "make_views",
+    "prepare_schema",
+    "revision",
+    "upgrade",
+]
 
 VERSION_TABLE = "assetflow_alembic_version"
 """Where Alembic notes the revision; a name of its own, since a database may be shared."""
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0005")
 """Every revision that this version knows, oldest first."""
 HEAD = REVISIONS[-1]
 """The revision that this version works with."""
@@ -78,6 +87,28 @@ def upgrade(engine: Engine) -> str | None:
         StoreUnavailable: it holds another program's tables.
     """
     return _bring(engine, {Found.NOTHING, Found.OLDER})
+
+
+def make_views(engine: Engine, *, personal: bool = False) -> None:
+    """Make the reporting views anew; nothing else changes.
+
+    Args:
+        engine: The database, at the schema of this version.
+        personal: Those of personal columns too; without it they are dropped.
+
+    Raises:
+        SchemaOutdated: it is of an older version, or may not be written.
+    """
+    from assetflow.store.sql.views import create_views, drop_views  # noqa: PLC0415  # only here
+
+    _bring(engine, set())
+
+    def make() -> None:
+        with engine.sa_engine.connect() as connection, engine.migration_lock(connection):
+            for statement in (*drop_views(), *create_views(engine.dialect.name, personal=personal)):
+                connection.exec_driver_sql(statement)
+
+    engine.guarded(make)
 
 
 def revision(engine: Engine) -> tuple[Found, str | None]:
