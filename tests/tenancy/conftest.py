@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from attrs import evolve
 
@@ -34,6 +35,8 @@ from assetflow.store.memory import MemoryStore
 from assetflow.store.ports import Entry, Put, Store
 from assetflow.store.schema import KINDS, ColumnType, Kind
 from assetflow.store.sql import SqlStore
+from assetflow.store.sql.addresses import engine_for
+from assetflow.store.sql.migrate import upgrade
 from assetflow.testing.canned import CannedConnector
 
 AT = datetime(2026, 8, 17, 13, 5, tzinfo=UTC)
@@ -258,7 +261,9 @@ class Pair:
     def __init__(self, open_store: Callable[..., Store]) -> None:
         self.commits: list[str] = []
         self.store = open_store(on_commit=lambda district, *_: self.commits.append(district))
-        self._numbers = itertools.count(1)
+        # a database may serve several modules of tests
+        taken = [int(d.partition("-")[2]) for d in self.store.districts() if d.startswith(OWN)]
+        self._numbers = itertools.count(max(taken, default=0) + 1)
         self.renew()
 
     def unreached(self) -> None:
@@ -272,16 +277,39 @@ class Pair:
         self.foreign_before = self.foreign.snapshot()
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def pair(
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Any) -> str:
+    """A new database of a PostgreSQL server, with a store's tables, for an ordinary role."""
+    with psycopg.connect(f"{postgres.url}postgres", autocommit=True) as maker:
+        maker.execute("CREATE DATABASE tenancy")
+    engine = engine_for(f"{postgres.url}tenancy", lock_timeout=20)
+    try:
+        upgrade(engine)
+    finally:
+        engine.close()
+    return f"{postgres.url}tenancy"
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgres"])
+def store_maker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pair]:
+) -> Callable[..., Store]:
+    """Opens a store of each engine."""
+
     def open_store(**how: Any) -> Store:
         if request.param == "memory":
             return MemoryStore(**how)
-        return SqlStore.open(f"sqlite:///{tmp_path_factory.mktemp('two') / 'districts.db'}", **how)
+        if request.param == "sqlite":
+            folder = tmp_path_factory.mktemp("districts")
+            return SqlStore.open(f"sqlite:///{folder / 'districts.db'}", **how)
+        return SqlStore.open(request.getfixturevalue("postgres_url"), **how)
 
-    made = Pair(open_store)
+    return open_store
+
+
+@pytest.fixture(scope="module")
+def pair(store_maker: Callable[..., Store]) -> Iterator[Pair]:
+    made = Pair(store_maker)
     yield made
     made.store.close()
 

@@ -15,7 +15,6 @@ from assetflow.model import FIGURES, RECORDS, Aggregate, Custody, Device, Note, 
 from assetflow.model.query import average, count, count_distinct, maximum, minimum, total
 from assetflow.rules.across import figures_of, smallest_for
 from assetflow.store.across import aggregate_across
-from assetflow.store.memory import MemoryStore
 from assetflow.store.schema import KINDS
 from assetflow.store.sql import SqlStore
 from assetflow.store.sql.filters import Figures, aggregate_plan
@@ -32,13 +31,9 @@ EVERY_MEASURE = (
 )
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def store(request, tmp_path_factory):
-    made = (
-        MemoryStore()
-        if request.param == "memory"
-        else SqlStore.open(f"sqlite:///{tmp_path_factory.mktemp('c') / 'consortium.db'}")
-    )
+@pytest.fixture(scope="module")
+def store(store_maker):
+    made = store_maker()
     for name, (devices, model, cost) in FLEETS.items():
         district = assetflow.open(made, district=name, create=True, actor="it")
         for number in range(devices):

@@ -13,8 +13,8 @@ import pytest
 from assetflow.model import Query, Role
 from assetflow.store.schema import KINDS, ColumnType
 from assetflow.store.sql import SqlStore, migrate
+from assetflow.store.sql.addresses import engine_for
 from assetflow.store.sql.migrate import make_views, revision, upgrade
-from assetflow.store.sql.store import engine_for
 from assetflow.store.sql.views import (
     NOT_REPORTED,
     REPORTS,

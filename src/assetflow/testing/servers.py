@@ -42,7 +42,10 @@ class DatabaseServer:
     version: str
     """What it says of itself."""
     url: str
-    """Its address for `assetflow.open`, up to and with the slash before the database."""
+    """Its address for `assetflow.open`, up to and with the slash before the database. The role is
+    an ordinary one that may make databases."""
+    admin_url: str
+    """The same for a role that may do everything, and that no store is opened with."""
     port: int
     """Where it listens, on loopback."""
     process: subprocess.Popen[bytes]
@@ -79,8 +82,10 @@ def postgres_server(*, durable: bool = False) -> Iterator[DatabaseServer]:
         version = _run([binaries / "postgres", "--version"], user).strip()
         # SIGINT is its fast shutdown.
         with _running(command, user, folder, port, signal.SIGINT) as process:
-            url = f"postgresql://postgres@{_HOST}:{port}/"
-            yield DatabaseServer(version, url, port, process, folder)
+            admin = f"postgresql://postgres@{_HOST}:{port}/"
+            _ordinary_role(f"{admin}postgres")
+            url = f"postgresql://assetflow@{_HOST}:{port}/"
+            yield DatabaseServer(version, url, admin, port, process, folder)
 
 
 @contextmanager
@@ -122,7 +127,15 @@ def mariadb_server(*, durable: bool = False) -> Iterator[DatabaseServer]:
         version = _run([server, "--version"], user).strip()
         with _running(command, user, folder, port, signal.SIGTERM) as process:
             url = f"mariadb://assetflow@{_HOST}:{port}/"
-            yield DatabaseServer(version, url, port, process, folder)
+            yield DatabaseServer(version, url, url, port, process, folder)
+
+
+def _ordinary_role(admin: str) -> None:
+    """A role under row-level security, which a store on PostgreSQL asks for."""
+    import psycopg  # noqa: PLC0415  # an extra
+
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE ROLE assetflow LOGIN CREATEDB NOSUPERUSER NOBYPASSRLS")
 
 
 # --- programs --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assetflow.store.checks import checked_aggregate
 from assetflow.store.sql.filters import Figures, aggregate_plan
+from assetflow.store.sql.row_security import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +40,9 @@ def figures_across(
     bound = [listed(v) if type(v) is list else v for v in [list(districts), *values]]
 
     def ask() -> list[Any]:
-        connection = engine.connect()
+        reach = Reach(districts=tuple(districts))
+        connection = engine.begun(lambda c: engine.begin_read(c, reach))
         try:
-            engine.begin_read(connection)
             cursor = connection.cursor()
             cursor.execute(figures.statement.sql, figures.statement.bind(bound))
             rows: list[Any] = list(cursor.fetchall())

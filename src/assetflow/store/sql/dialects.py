@@ -14,6 +14,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from assetflow.store.ports import StoreFeature, Wiped
 from assetflow.store.sql.forks import keep_for_ever
+from assetflow.store.sql.row_security import NOWHERE, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,8 +92,13 @@ class Engine(ABC):
             self.release(connection)
 
     @abstractmethod
-    def begin_read(self, connection: PoolProxiedConnection) -> None:
-        """Begin a transaction whose reads all see one state."""
+    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:
+        """Begin a transaction whose reads all see one state.
+
+        Args:
+            connection: On which connection.
+            reach: Whose rows it may see, where the engine itself keeps districts apart.
+        """
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[float]:
@@ -104,7 +110,11 @@ class Engine(ABC):
 
     @abstractmethod
     def begin_write(
-        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+        self,
+        connection: PoolProxiedConnection,
+        durability: Durability,
+        wait: float,
+        reach: Reach = NOWHERE,
     ) -> None:
         """Begin a transaction that will write.
 
@@ -112,6 +122,7 @@ class Engine(ABC):
             connection: On which connection.
             durability: What its commit waits for.
             wait: For how many seconds to wait for a lock.
+            reach: Whose rows it may see and write, where the engine itself keeps districts apart.
         """
 
     locks_rows: ClassVar[bool] = True
@@ -187,6 +198,10 @@ class Engine(ABC):
     @abstractmethod
     def tables(self, connection: sa.Connection) -> set[str]:
         """Names of all tables that are there, of other programs too."""
+
+    def check_role(self) -> None:
+        """Refuse to open as somebody for whom the engine does not keep districts apart."""
+        return
 
     def settle_in(self) -> None:
         """What is done once for each opening, when the database is known to be ours or empty."""

@@ -31,7 +31,7 @@ __all__ = [
 
 VERSION_TABLE = "assetflow_alembic_version"
 """Where Alembic notes the revision; a name of its own, since a database may be shared."""
-REVISIONS = ("0001", "0002", "0003", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision that this version knows, oldest first."""
 HEAD = REVISIONS[-1]
 """The revision that this version works with."""
@@ -69,10 +69,12 @@ def prepare_schema(engine: Engine, *, migrate: bool = True) -> None:
         SchemaTooNew: a newer version of assetflow wrote it.
         SchemaOutdated: it is older, and may not or cannot be brought up to date here.
         StoreUnavailable: it holds another program's tables, or nothing and may not be written.
+        ConfigError: a role for which a server does not keep districts apart.
     """
     at_open = engine.migrates_at_open
     allowed = {Found.NOTHING, Found.OLDER} if migrate else {Found.NOTHING}
     _bring(engine, allowed if at_open else set())
+    engine.guarded(engine.check_role)
 
 
 def upgrade(engine: Engine) -> str | None:

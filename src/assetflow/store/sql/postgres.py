@@ -7,22 +7,24 @@ REPEATABLE READ, so that all of them see one state. The driver begins no transac
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
 from assetflow.errors import ConfigError, MissingExtra, StoreUnavailable
-from assetflow.store.ports import Durability
+from assetflow.store.ports import Durability, StoreFeature
 from assetflow.store.sql.postgres_faults import STALE_PLAN, is_lost, meaning, unreachable
+from assetflow.store.sql.row_security import NOWHERE, ROLE_HINT
 from assetflow.store.sql.servers import ServerEngine
 from assetflow.store.sql.tables import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.pool import PoolProxiedConnection
 
     from assetflow.errors import AssetflowError
+    from assetflow.store.sql.row_security import Reach
 
 __all__ = ["PostgresEngine"]
 
@@ -46,9 +48,14 @@ class PostgresEngine(ServerEngine):
         MissingExtra: psycopg is not installed.
     """
 
+    features: ClassVar[frozenset[StoreFeature]] = ServerEngine.features | {
+        StoreFeature.ROW_SECURITY
+    }
+
     def __init__(self, url: sa.URL, *, lock_timeout: float) -> None:
         driver = _driver()
         self._connect = driver.connect
+        self._quoted: Callable[[str], str] = driver.sql.quote
         self.errors: tuple[type[BaseException], ...] = (
             driver.Error,
             sa.exc.SQLAlchemyError,
@@ -87,19 +94,32 @@ class PostgresEngine(ServerEngine):
 
     # --- transactions ---
 
-    def begin_read(self, connection: PoolProxiedConnection) -> None:
-        """One snapshot, taken by the first read."""
+    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:
+        """One snapshot, taken by the first read; whose rows it sees is said in the same message."""
         driver: Any = connection.driver_connection
-        driver.execute(_BEGIN_READ, prepare=False)
+        driver.execute(_BEGIN_READ + self._saying(reach), prepare=False)
 
     def begin_write(
-        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+        self,
+        connection: PoolProxiedConnection,
+        durability: Durability,
+        wait: float,
+        reach: Reach = NOWHERE,
     ) -> None:
         """With the wait for locks and the durability of this transaction alone."""
         driver: Any = connection.driver_connection
         bulk = _BULK if durability is Durability.BULK else ""
         statement = f"{_BEGIN_WRITE}; SET LOCAL lock_timeout = {_milliseconds(wait)}{bulk}"
-        driver.execute(statement, prepare=False)
+        driver.execute(statement + self._saying(reach), prepare=False)
+
+    def _saying(self, reach: Reach) -> str:
+        """The settings that row-level security reads, until the transaction ends."""
+        said = f"; SET LOCAL assetflow.district = {self._quoted(reach.district)}"
+        if reach.districts:
+            said += (
+                f"; SET LOCAL assetflow.districts = {self._quoted(chr(10).join(reach.districts))}"
+            )
+        return f"{said}; SET LOCAL assetflow.heads = 'on'" if reach.heads else said
 
     def defer_references(self, cursor: Any, *, deferred: bool) -> None:
         """For this transaction; what is to be checked is checked when it is set back."""
@@ -157,6 +177,25 @@ class PostgresEngine(ServerEngine):
             raise StoreUnavailable(
                 msg, hint="CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
             )
+
+    def check_role(self) -> None:
+        """Refuse a role that row-level security does not hold for.
+
+        Raises:
+            ConfigError: a superuser, or a role that bypasses it.
+        """
+        connection = self.connect()
+        try:
+            driver: Any = connection.driver_connection
+            mighty = driver.execute(
+                "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles "
+                "WHERE rolname = current_user"
+            ).fetchone()[0]
+        finally:
+            self.release(connection)
+        if mighty:
+            msg = "the role in the store's URL sees every district, whatever a program asks for"
+            raise ConfigError(msg, hint=ROLE_HINT)
 
     def tables(self, connection: sa.Connection) -> set[str]:
         """Names of tables of ours in the first schema of the search path: others may live beside."""

@@ -24,6 +24,7 @@ from assetflow.store.sql.dialects import Engine
 from assetflow.store.sql.faults import sqlite_fault
 from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.locks import FairLock, lock_for
+from assetflow.store.sql.row_security import NOWHERE, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,7 +165,7 @@ class SqliteEngine(Engine):
         else:
             self._ready.append(connection)
 
-    def begin_read(self, connection: PoolProxiedConnection) -> None:
+    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:  # noqa: ARG002  # for servers
         """Deferred: the state is fixed by the first read."""
         driver: Any = connection.driver_connection
         _end_forgotten(driver)
@@ -181,7 +182,11 @@ class SqliteEngine(Engine):
         return self._lock.held(self.lock_timeout)
 
     def begin_write(
-        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+        self,
+        connection: PoolProxiedConnection,
+        durability: Durability,
+        wait: float,
+        reach: Reach = NOWHERE,  # noqa: ARG002  # for servers
     ) -> None:
         """Immediate: the write lock is had before anything is read."""
         driver: Any = connection.driver_connection

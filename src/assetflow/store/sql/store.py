@@ -16,6 +16,7 @@ from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.migrate import prepare_schema
 from assetflow.store.sql.reading import SqlRead
+from assetflow.store.sql.row_security import EVERYWHERE_HEADS, Reach
 from assetflow.store.sql.writing import SqlWrite
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class SqlStore:
         return self._engine.guarded(self._districts)
 
     def _districts(self) -> list[DistrictId]:
-        connection = self._engine.begun(self._engine.begin_read)
+        engine = self._engine
+        connection = engine.begun(lambda c: engine.begin_read(c, EVERYWHERE_HEADS))
         try:
             cursor = connection.cursor()
             cursor.execute(self._library.journal.districts.sql)
@@ -225,7 +227,8 @@ class ReadScope:
         return tx
 
     def _begin(self, library: Library) -> SqlRead:
-        connection = library.engine.begun(library.engine.begin_read)
+        engine, reach = library.engine, Reach(self._district)
+        connection = engine.begun(lambda c: engine.begin_read(c, reach))
         try:
             tx = SqlRead(self._district, connection, library)
         except BaseException:
@@ -282,8 +285,8 @@ class WriteScope:
         return tx
 
     def _begin(self, engine: Engine, wait: float) -> SqlWrite:
-        durability = self._durability
-        connection = engine.begun(lambda c: engine.begin_write(c, durability, wait))
+        durability, reach = self._durability, Reach(self._district)
+        connection = engine.begun(lambda c: engine.begin_write(c, durability, wait, reach))
         try:
             return SqlWrite(self._district, connection, self._store.library)
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from assetflow.store.sql.row_security import row_security
+
 __all__ = ["finishing"]
 
 # A call of `record` may pass through states in which a reference does not hold yet, so that
@@ -38,7 +40,11 @@ $$
 def finishing(dialect: str) -> tuple[str, ...]:
     """Statements after the last revision; run again, they find nothing to do.
 
+    From then on row-level security holds for whoever owns the tables too. A later revision that
+    reads or writes rows of all districts begins with ``ALTER TABLE ... NO FORCE ROW LEVEL
+    SECURITY`` on its tables and ends with ``FORCE``.
+
     Args:
         dialect: SQLAlchemy's name of the engine.
     """
-    return (_POSTGRES,) if dialect == "postgresql" else ()
+    return (_POSTGRES, row_security()) if dialect == "postgresql" else ()

@@ -8,7 +8,7 @@ database of an earlier version gets them.
 from __future__ import annotations
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
