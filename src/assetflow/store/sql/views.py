@@ -71,6 +71,8 @@ NOT_REPORTED: Mapping[str, str] = MappingProxyType(
         "outbox_cursor": "machinery",
         "place_link": "machinery",
         "policy": "a TOML text",
+        "recipient": "machinery of de-identified exports",
+        "retained_identity": "sealed names",
         "run_page": "machinery",
         "run_shard": "machinery",
         "staged_record": "a source's raw record",

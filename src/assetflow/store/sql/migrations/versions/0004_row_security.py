@@ -8,7 +8,7 @@ is an upgrade at whose end a database of an earlier version gets it.
 from __future__ import annotations
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
