@@ -14,6 +14,7 @@ AssetflowError
 │   ├── NotFound                nothing answers to that reference
 │   ├── AmbiguousReference      more than one record answers to that reference
 │   ├── SignatureInvalid        a webhook that was received is not from whom it says
+│   ├── SealInvalid             a seal that was changed, or is of something else
 │   └── FileError
 │       ├── FileUnreadable      not there, or not the encoding that was said
 │       ├── FileRefused         too large, a bomb, a path that climbs out
@@ -46,6 +47,8 @@ AssetflowError
 │   ├── TransactionClosed       used after its end
 │   ├── TransactionLost         the database ended it before its commit: do it again
 │   ├── CommitUnknown           the connection broke during the commit: look first
+│   ├── PlaceTaken              a copy would go over what is there already
+│   ├── CopyDiffers             what arrived is not what the source holds
 │   └── JournalBroken           the hash chain does not hold
 ├── ConnectorError              what another system answered
 │   ├── AuthError               the credentials were not accepted
@@ -98,6 +101,7 @@ __all__ = [
     "CommitUnknown",
     "ConfigError",
     "ConnectorError",
+    "CopyDiffers",
     "DateRefused",
     "DeadlineExceeded",
     "DeviceInOtherHands",
@@ -127,6 +131,7 @@ __all__ = [
     "PayloadError",
     "PermissionDenied",
     "PersonHoldsDevices",
+    "PlaceTaken",
     "PlanChanged",
     "PluginError",
     "PolicyError",
@@ -140,6 +145,7 @@ __all__ = [
     "RunInProgress",
     "SchemaOutdated",
     "SchemaTooNew",
+    "SealInvalid",
     "SignatureInvalid",
     "StaleVersion",
     "StoreDamaged",
@@ -346,6 +352,13 @@ class SignatureInvalid(InputError):
 
     code = "webhook-signature"
     default_hint = "Answer 401. Verify the body's bytes as they came, with the current secret."
+
+
+class SealInvalid(InputError):
+    """A seal cannot be read, was changed, or is of another district."""
+
+    code = "seal-invalid"
+    default_hint = "Use the seal as it was written, and the key that it was signed with."
 
 
 class FileError(InputError):
@@ -607,6 +620,21 @@ class CommitUnknown(StoreError):
 
     code = "commit-unknown"
     default_hint = "Read whether it is there, then repeat the act if it is not."
+
+
+class PlaceTaken(StoreError):
+    """A copy, a backup or a restore would go over what is there already. Nothing was changed."""
+
+    code = "place-taken"
+    recovery = Recovery.FIX_INPUT
+    default_hint = "Name a place that is not in use; nothing is ever copied over."
+
+
+class CopyDiffers(StoreError):
+    """What arrived is not what the source holds. The copy was not put into use."""
+
+    code = "copy-differs"
+    default_hint = "Copy again to an empty place; if it differs again, check the machine's disks."
 
 
 class JournalBroken(StoreError):

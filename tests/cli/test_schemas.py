@@ -12,6 +12,8 @@ COMMANDS = {
     "devices.list": ("devices", "list", "--updates-end-before", "2028-01-01"),
     "doctor": ("doctor", "--offline"),
     "explain.error": ("explain", "error", "store-locked"),
+    "db.status": ("db", "status"),
+    "journal.seal": ("journal", "seal"),
     "journal.verify": ("journal", "verify"),
     "policy.show": ("policy", "show"),
     "runs.list": ("runs", "list"),
@@ -28,7 +30,11 @@ KEYS = {
     ),
     "doctor": "check ok found fix",
     "explain.error": "code meaning what_to_do recovery exit_code raised_as",
-    "journal.verify": "verified events head",
+    "db.status": (
+        "store engine state revision needed bytes districts events district head_seq head_hash"
+    ),
+    "journal.seal": "format district seq hash sealed_at signature",
+    "journal.verify": "verified events checked head",
     "policy.show": "digest text",
     "runs.list": (
         "id source status started_at ended_at seen created linked changed unchanged absent "

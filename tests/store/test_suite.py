@@ -10,7 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from assetflow.errors import AssetflowError
 from assetflow.model import filters
 from assetflow.store import journal, memory
-from assetflow.store.memory import MemoryStore, _Reading, _Table, _Writing
+from assetflow.store._memory_state import Table
+from assetflow.store.memory import MemoryStore, _Reading, _Writing
 from assetflow.store.schema import KINDS
 from assetflow.testing import StoreConformance, store_machine
 from assetflow.testing._store import asking, chain, records
@@ -75,7 +76,7 @@ def forgets_unique_fields(patch):
     def put(self, key, record):
         self.rows[key] = record
 
-    patch.setattr(_Table, "put", put)
+    patch.setattr(Table, "put", put)
 
 
 @fault("test_what_a_record_refers_to_must_be_there")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from assetflow.cli.custody import check_in, check_out, explain, transfer
+from assetflow.cli.database import db
 from assetflow.cli.demo import demo
 from assetflow.cli.devices import devices
 from assetflow.cli.doctor import doctor
@@ -65,6 +66,7 @@ for _command in (
     export,
     journal,
     policy,
+    db,
     config,
     completion,
 ):

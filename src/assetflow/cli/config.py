@@ -50,6 +50,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "google.scopes": Key(meaning="Scopes, if others than for reading were granted."),
         "google.base_url": Key(meaning="Another address than Google's, such as a fake's."),
         "pull.workers": Key(meaning="Listings read at once.", default="4"),
+        "seal.key": Key(meaning="Signs seals of the journal, and checks them; a reference."),
     }
 )
 """Every setting, by name. ``google.subject`` is ``subject`` under ``[google]`` in a file, and

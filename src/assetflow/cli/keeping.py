@@ -1,9 +1,9 @@
-"""``attention``, ``journal verify``, ``policy show`` and ``policy adopt``."""
+"""``attention``, ``journal verify``, ``journal seal``, ``policy show`` and ``policy adopt``."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -12,7 +12,12 @@ from assetflow.cli.exits import FOUND
 from assetflow.cli.shown import note
 from assetflow.cli.verb import Face, Group, Verb
 
+if TYPE_CHECKING:
+    from assetflow.store.seals import Seal
+
 __all__ = ["attention", "journal", "policy"]
+
+_LONGEST_SEAL = 4096
 
 
 @click.command(cls=Verb)
@@ -54,16 +59,62 @@ def journal() -> None:
 
 
 @journal.command("verify")
+@click.option("--since", type=click.IntRange(min=0), metavar="SEQ", help="Begin after this event.")
+@click.option(
+    "--seal", "file", type=click.File(encoding="utf-8"), help="Begin after the event of a seal."
+)
 @click.pass_obj
-def verify(face: Face) -> None:
-    """Check the journal's chain, and the tables against it."""
+def verify(face: Face, since: int | None, file: TextIO | None) -> None:
+    """Check the journal's chain, and the tables against it.
+
+    With --seal only what came after the seal is hashed again; the sealed event must be there with
+    the hash that the seal says, which it is not in a history that was rewritten.
+    """
     from assetflow.cli.notices import journal_row  # noqa: PLC0415  # loads the model
 
+    if since is not None and file is not None:
+        msg = "--since and --seal exclude one another."
+        raise click.UsageError(msg)
+    begin: Seal | int = _seal_in(file) if file is not None else since or 0
     with face.open() as district:
-        row = journal_row(district)
-    face.out.single(
-        "journal.verify", row, lines=[f"Journal verified: {row.events:,} events. Head {row.head}"]
-    )
+        row = journal_row(district, since=begin, key=_seal_key(face))
+    of = "" if row.checked == row.events else f"{row.checked:,} of "
+    told = f"Journal verified: {of}{row.events:,} events. Head {row.head}"
+    face.out.single("journal.verify", row, lines=[told])
+
+
+@journal.command("seal")
+@click.option(
+    "--after", type=click.File(encoding="utf-8"), help="Verify only what came after this seal."
+)
+@click.pass_obj
+def seal(face: Face, after: TextIO | None) -> None:
+    """Verify the chain, and print its end to keep elsewhere.
+
+    The key of the setting `seal.key` signs it, when there is one. Keep it where whoever can write
+    to the database cannot: that is what proves the journal later, with `journal verify --seal`.
+    """
+    from assetflow.cli.shapes_database import SealRow  # noqa: PLC0415  # loads the model
+
+    begin: Seal | int = 0 if after is None else _seal_in(after)
+    with face.open() as district:
+        made = district.journal.seal(key=_seal_key(face), since=begin)
+    face.out.single("journal.seal", SealRow.of(made), lines=made.to_text().splitlines())
+
+
+def _seal_in(file: TextIO) -> Seal:
+    from assetflow.store.seals import Seal  # noqa: PLC0415  # loads the model
+
+    try:
+        text = file.read(_LONGEST_SEAL)
+    except UnicodeDecodeError:
+        text = ""
+    return Seal.from_text(text)
+
+
+def _seal_key(face: Face) -> bytes | None:
+    key = face.settings.get("seal.key")
+    return key.encode() if key else None
 
 
 @click.group(cls=Group)

@@ -13,6 +13,7 @@ from assetflow.workflows.attention import attention_groups
 
 if TYPE_CHECKING:
     from assetflow.district import District
+    from assetflow.store.seals import Seal
     from assetflow.workflows.attention import AttentionItem
 
 Pasted = Callable[[str], str]
@@ -67,13 +68,21 @@ def tell_attention(
         )
 
 
-def journal_row(district: District) -> JournalRow:
+def journal_row(
+    district: District, *, since: Seal | int = 0, key: bytes | None = None
+) -> JournalRow:
     """Verify the journal.
+
+    Args:
+        district: Whose.
+        since: Hash only what came after this seal or number.
+        key: Check the seal's signature with it.
 
     Raises:
         JournalBroken: the chain does not hold, or the tables do not follow from it.
+        SealInvalid: the seal is not of this district, or not signed with the key.
     """
-    found = district.journal.verify()
+    found = district.journal.verify(since=since, key=key)
     differences = [str(d) for d in (*found.replayed, *found.derived)]
     if differences:
         raise JournalBroken(
@@ -82,4 +91,4 @@ def journal_row(district: District) -> JournalRow:
             differences=tuple(differences[:10]),
         )
     head = found.journal.head
-    return JournalRow(verified=True, events=head.seq, head=head.hash)
+    return JournalRow(verified=True, events=head.seq, checked=found.journal.events, head=head.hash)

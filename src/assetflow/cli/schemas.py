@@ -21,7 +21,14 @@ from typing import Any
 
 import attrs
 
-from assetflow.cli import demo_view, shapes, shapes_personal, shapes_webhooks, shapes_work
+from assetflow.cli import (
+    demo_view,
+    shapes,
+    shapes_database,
+    shapes_personal,
+    shapes_webhooks,
+    shapes_work,
+)
 from assetflow.cli.shown import SCHEMA_VERSION
 from assetflow.errors import Recovery
 from assetflow.model import Money
@@ -37,6 +44,12 @@ DOCUMENTS: Mapping[str, tuple[str, type, bool]] = MappingProxyType(
         "check-in": ("assetflow check-in", shapes.CustodyRow, False),
         "check-out": ("assetflow check-out", shapes.CustodyRow, False),
         "config.show": ("assetflow config show", shapes_work.SettingRow, True),
+        "db.backup": ("assetflow db backup", shapes_database.BackupRow, False),
+        "db.copy": ("assetflow db copy", shapes_database.CopyRow, False),
+        "db.restore": ("assetflow db restore", shapes_database.BackupRow, False),
+        "db.sql": ("assetflow db sql", shapes_database.PendingRow, False),
+        "db.status": ("assetflow db status", shapes_database.DatabaseRow, False),
+        "db.upgrade": ("assetflow db upgrade", shapes_database.UpgradeRow, False),
         "demo": ("assetflow demo", demo_view.DemoCard, False),
         "demo.clean": ("assetflow demo --clean", demo_view.CleanedCard, False),
         "devices.list": ("assetflow devices list", shapes.DeviceRow, True),
@@ -47,6 +60,7 @@ DOCUMENTS: Mapping[str, tuple[str, type, bool]] = MappingProxyType(
         "export": ("assetflow export", shapes_personal.WrittenRow, False),
         "import": ("assetflow import", shapes_work.ImportRow, False),
         "init": ("assetflow init", shapes_work.InitRow, False),
+        "journal.seal": ("assetflow journal seal", shapes_database.SealRow, False),
         "journal.verify": ("assetflow journal verify", shapes.JournalRow, False),
         "people.erase": ("assetflow people erase", shapes_personal.ErasureCard, False),
         "people.export": ("assetflow people export", shapes_personal.WrittenRow, False),

@@ -323,6 +323,8 @@ class JournalRow:
     """Whether every link of the chain holds."""
     events: int
     """How many events there are."""
+    checked: int
+    """How many of them were hashed again: those since the seal or the number that was given."""
     head: str
     """Hash of the newest event, hexadecimal; keep it elsewhere to prove the rest."""
 

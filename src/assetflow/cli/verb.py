@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,15 +19,15 @@ from assetflow.cli.shown import Form, Output, note
 from assetflow.errors import AssetflowError
 
 if TYPE_CHECKING:
+    from assetflow.cli.progress import Step
     from assetflow.connectors import GoogleAdmin
     from assetflow.district import District
     from assetflow.exchange.report import OnProgress
 
-__all__ = ["Face", "Group", "Root", "Verb"]
+__all__ = ["NO_STORE", "Face", "Group", "Root", "Verb"]
 
-_NO_STORE = (
-    "Name one with --store FILE, or make one: assetflow init. To look around: assetflow demo"
-)
+NO_STORE = "Name one with --store FILE, or make one: assetflow init. To look around: assetflow demo"
+"""What to do when no store is set."""
 
 
 @define
@@ -88,7 +88,7 @@ class Face:
 
         settings = self.settings
         return assetflow.open(
-            settings.need("store", hint=_NO_STORE),
+            settings.need("store", hint=NO_STORE),
             district=settings.get("district"),
             actor=settings.get("actor"),
         )
@@ -110,6 +110,14 @@ class Face:
 
         with progress() as tell:
             yield tell
+
+    @contextmanager
+    def steps(self) -> Iterator[Callable[[Step], None]]:
+        """Shows the steps of any other long call."""
+        from assetflow.cli.progress import steps  # noqa: PLC0415  # only for long calls
+
+        with steps() as show:
+            yield show
 
     def log(self) -> None:
         """Let the library's log out to standard error, as far as ``-v`` says."""

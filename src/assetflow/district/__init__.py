@@ -6,6 +6,16 @@ It binds a store, a district, an actor, a clock and a policy, and contains no ru
 from assetflow.district.calendars import Calendars
 from assetflow.district.consortium import Consortium, open_consortium
 from assetflow.district.custody import CustodyDesk
+from assetflow.district.databases import (
+    back_up,
+    copy_district,
+    database_state,
+    dump_command,
+    pending_sql,
+    restore,
+    restore_command,
+    upgrade_database,
+)
 from assetflow.district.devices import Devices
 from assetflow.district.district import District
 from assetflow.district.imports import Imports
@@ -38,6 +48,14 @@ __all__ = [
     "Runs",
     "Session",
     "Webhooks",
+    "back_up",
+    "copy_district",
+    "database_state",
+    "dump_command",
     "open_consortium",
     "open_district",
+    "pending_sql",
+    "restore",
+    "restore_command",
+    "upgrade_database",
 ]

@@ -64,6 +64,7 @@ __all__ = [
     "Verified",
     "Written",
     "chain",
+    "follow",
     "load_event",
     "mark",
     "prepare",
@@ -408,16 +409,31 @@ def verify(tx: ReadTransaction, *, since: Head | int = 0) -> Verified:
     if since != 0:
         at = _anchor(tx, since)
     first = at.seq
-    for event in tx.journal(after=first):
-        if event.seq != at.seq + 1:
-            raise _broken(at.seq + 1, "gap", "it is missing")
-        _check_event(tx.district, event, at.hash)
-        at = Head(event.seq, event.hash)
+    at = follow(tx.district, at, tx.journal(after=first))
     if at.seq < end.seq:
         raise _broken(at.seq + 1, "gap", "it is missing")
     if at != end:
         raise _broken(at.seq, "head", "the head does not name it")
     return Verified(end, at.seq - first)
+
+
+def follow(district: str, head: Head, events: Iterable[StoredEvent]) -> Head:
+    """Check that events come one after another behind an end of a journal. Returns the new end.
+
+    Args:
+        district: The district whose journal it is.
+        head: The end of what is there already.
+        events: What follows.
+
+    Raises:
+        JournalBroken: names the first sequence number at fault, and how.
+    """
+    for event in events:
+        if event.seq != head.seq + 1:
+            raise _broken(head.seq + 1, "gap", "it is missing")
+        _check_event(district, event, head.hash)
+        head = Head(event.seq, event.hash)
+    return head
 
 
 def _anchor(tx: ReadTransaction, since: Head | int) -> Head:

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import field, frozen
-
 from assetflow.codec import Tally
 from assetflow.errors import (
     DuplicateKey,
     InvalidValue,
+    PlaceTaken,
     StaleVersion,
     StoreLocked,
     StoreUnavailable,
@@ -25,14 +24,16 @@ from assetflow.errors import (
     WriteWithoutEvent,
 )
 from assetflow.model.query import plain
+from assetflow.store._memory_state import State, Table
 from assetflow.store.checks import checked_aggregate, checked_columns, checked_key, checked_query
 from assetflow.store.hooks import tell
-from assetflow.store.journal import BEGINNING, prepare
+from assetflow.store.journal import prepare
 from assetflow.store.ports import Durability, Head, StoredEvent, StoreFeature, Wiped
 from assetflow.store.schema import JOURNAL, KINDS, Kind, check_district, kind_of
 
 if TYPE_CHECKING:
     from assetflow.model import Aggregate, DistrictId, Order, Query, Record
+    from assetflow.store._memory_receiving import MemoryReceiving
     from assetflow.store.ports import CommitHook, Entry
 
     R = TypeVar("R", bound=Record)
@@ -53,49 +54,6 @@ _REFERRED: dict[str, list[tuple[Kind, str]]] = {
 }
 
 
-class _Table:
-    """The records of one kind of one district, by key, and which unique values are taken."""
-
-    __slots__ = ("kind", "rows", "taken")
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.rows: dict[Key, Any] = {}
-        self.taken: dict[tuple[str, ...], dict[Key, Key]] = {names: {} for names in kind.unique}
-
-    def copy(self) -> _Table:
-        made = _Table(self.kind)
-        made.rows = self.rows.copy()
-        made.taken = {names: taken.copy() for names, taken in self.taken.items()}
-        return made
-
-    def put(self, key: Key, record: Any) -> None:
-        self.remove(key)
-        for names, taken in self.taken.items():
-            values = tuple(plain(getattr(record, name)) for name in names)
-            if None in values:
-                continue
-            if taken.setdefault(values, key) != key:
-                msg = f"another {self.kind.name} has the same {', '.join(names)}"
-                raise DuplicateKey(msg, kind=self.kind.name)
-        self.rows[key] = record
-
-    def remove(self, key: Key) -> None:
-        record = self.rows.pop(key, None)
-        if record is not None:
-            for names, taken in self.taken.items():
-                taken.pop(tuple(plain(getattr(record, name)) for name in names), None)
-
-
-@frozen
-class _State:
-    """A district as of one commit. Never changed, but for events that come after ``head``."""
-
-    tables: dict[str, _Table] = field(factory=lambda: {n: _Table(k) for n, k in KINDS.items()})
-    events: list[StoredEvent] = field(factory=list)
-    head: Head = BEGINNING
-
-
 class MemoryStore:
     """Keeps districts in memory. Safe to use from several threads.
 
@@ -109,7 +67,8 @@ class MemoryStore:
     def __init__(self, *, on_commit: CommitHook | None = None, lock_timeout: float = 30.0) -> None:
         self._on_commit = on_commit
         self._lock_timeout = lock_timeout
-        self._states: dict[str, _State] = {}
+        self._states: dict[str, State] = {}
+        self._arriving: dict[str, State] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._writers: dict[str, int] = {}
         self._guard = threading.Lock()
@@ -117,8 +76,8 @@ class MemoryStore:
 
     @property
     def features(self) -> frozenset[StoreFeature]:
-        """None beyond the port."""
-        return frozenset()
+        """That it takes districts in; beyond the process nothing lasts."""
+        return frozenset({StoreFeature.RECEIVES})
 
     @property
     def address(self) -> str:
@@ -136,7 +95,7 @@ class MemoryStore:
         """Begin reads of the last commit."""
         self._open()
         check_district(district)
-        tx = _Reading(district, self._states.get(district) or _State())
+        tx = _Reading(district, self._states.get(district) or State())
         try:
             yield tx
         finally:
@@ -153,7 +112,7 @@ class MemoryStore:
         self._open()
         check_district(district)
         with self._locked(district):
-            tx = _Writing(district, self._states.get(district) or _State())
+            tx = _Writing(district, self._states.get(district) or State())
             try:
                 yield tx
                 self._states[district] = tx.committed()
@@ -165,6 +124,37 @@ class MemoryStore:
     def wipe_removed(self) -> Wiped:
         """Nothing is kept of what was removed."""
         return Wiped(reached=("memory",))
+
+    @contextmanager
+    def receive(
+        self,
+        district: DistrictId,
+        *,
+        durability: Durability = Durability.BULK,  # noqa: ARG002  # as for `write`
+    ) -> Iterator[MemoryReceiving]:
+        """Begin to take in a part of a district; commits and rolls back as `write` does."""
+        from assetflow.store._memory_receiving import MemoryReceiving  # noqa: PLC0415  # it builds on this module
+
+        self._open()
+        check_district(district)
+        with self._locked(district):
+            here = self._states.get(district)
+            if here is not None and here.head.seq:
+                msg = "the district is in use here"
+                raise PlaceTaken(msg)
+            tx = MemoryReceiving(district, self._arriving.get(district) or State())
+            try:
+                yield tx
+                arrived = tx.committed()
+            finally:
+                tx.end()
+            if tx.accepted:
+                self._states[district] = arrived
+                self._arriving.pop(district, None)
+            else:
+                self._arriving[district] = arrived
+        if self._on_commit is not None and any(tx.counts.values()):
+            tell(self._on_commit, district, tx.head_at_end, tx.counts)
 
     def close(self) -> None:
         """Refuse further use. A second call does nothing."""
@@ -196,7 +186,7 @@ class MemoryStore:
 class _Reading:
     """Reads of one district as of one commit."""
 
-    def __init__(self, district: DistrictId, state: _State) -> None:
+    def __init__(self, district: DistrictId, state: State) -> None:
         self._district = district
         self._state = state
         self._ended = False
@@ -287,7 +277,7 @@ class _Reading:
             yield item
             self._check()
 
-    def _table(self, kind: Kind) -> _Table:
+    def _table(self, kind: Kind) -> Table:
         return self._state.tables[kind.name]
 
     def _events(self) -> Iterator[StoredEvent]:
@@ -318,9 +308,9 @@ def _sorted(records: list[Any], order: Order) -> list[Any]:
 class _Writing(_Reading):
     """Reads and writes of one district that happen together or not at all."""
 
-    def __init__(self, district: DistrictId, state: _State) -> None:
+    def __init__(self, district: DistrictId, state: State) -> None:
         super().__init__(district, state)
-        self._own: dict[str, _Table] = {}
+        self._own: dict[str, Table] = {}
         self._new: list[StoredEvent] = []
         self._head = state.head
         self._failed = False
@@ -375,12 +365,12 @@ class _Writing(_Reading):
 
     # --- the end ---
 
-    def committed(self) -> _State:
+    def committed(self) -> State:
         """The district with what was written. The store calls this at the end of the block."""
         self._check()
         self.counts["cleaned"] = self._tally.count
         self._state.events[self._state.head.seq :] = self._new
-        return _State({**self._state.tables, **self._own}, self._state.events, self._head)
+        return State({**self._state.tables, **self._own}, self._state.events, self._head)
 
     @property
     def head_at_end(self) -> Head:
@@ -408,10 +398,10 @@ class _Writing(_Reading):
             raise
         self.counts["rows"] += len(touched)
 
-    def _table(self, kind: Kind) -> _Table:
+    def _table(self, kind: Kind) -> Table:
         return self._own.get(kind.name) or super()._table(kind)
 
-    def _own_table(self, kind: Kind) -> _Table:
+    def _own_table(self, kind: Kind) -> Table:
         if kind.name not in self._own:
             self._own[kind.name] = self._state.tables[kind.name].copy()
         return self._own[kind.name]

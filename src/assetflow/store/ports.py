@@ -44,6 +44,8 @@ __all__ = [
     "Head",
     "Put",
     "ReadTransaction",
+    "Receiving",
+    "ReceivingStore",
     "Store",
     "StoreFeature",
     "StoredEvent",
@@ -63,6 +65,8 @@ class StoreFeature(enum.Enum):
     """Several processes may write at once."""
     ROW_SECURITY = "row-security"
     """The engine itself keeps districts apart."""
+    RECEIVES = "receives"
+    """It takes a whole district in from another store: it is a `ReceivingStore`."""
 
 
 class Durability(enum.Enum):
@@ -267,6 +271,61 @@ class Transaction(ReadTransaction, Protocol):
         ...
 
 
+class Receiving(ReadTransaction, Protocol):
+    """Takes in a part of a district as it stands in another store: stored events, plain rows.
+
+    What was taken in is kept from one transaction to the next, so that a copy that is broken off
+    goes on where it was; `head` and `last_key` say where that is. Reads see what has arrived.
+    Until it is accepted the district does not stand in `Store.districts`, and what a `Store.read`
+    of it shows is not said.
+    """
+
+    def head(self) -> Head:
+        """The last event that has arrived."""
+        ...
+
+    def last_key(self, kind: type[Record]) -> Key | None:
+        """The highest key of a kind that has arrived, in plain form; ``None`` when there is none."""
+        ...
+
+    def take_events(self, events: Sequence[StoredEvent]) -> Head:
+        """Append events as they are, byte for byte. Returns the new end.
+
+        Raises:
+            JournalBroken: they do not follow the last that has arrived.
+        """
+        ...
+
+    def take_rows(self, kind: type[Record], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows of any kind, with no event.
+
+        Args:
+            kind: The record class.
+            rows: All columns in the kind's order, as `ReadTransaction.values` gives them.
+
+        Raises:
+            DuplicateKey: one exists, or a unique field is taken.
+            InvalidValue: a reference to what is not there.
+        """
+        ...
+
+    def drop_rows(self, kind: type[Record]) -> int:
+        """Remove all rows of a kind that have arrived; how many there were.
+
+        Raises:
+            InvalidValue: others refer to them.
+        """
+        ...
+
+    def accept(self) -> Head:
+        """Put the district into use, with the commit. Returns its journal's end.
+
+        Raises:
+            InvalidValue: no event has arrived.
+        """
+        ...
+
+
 class Store(Protocol):
     """A place where districts keep their records. Safe to use from several threads."""
 
@@ -325,6 +384,21 @@ class AggregatesAcross(Protocol):
         """The figures of an aggregate for each of these districts, under their ids in that order.
 
         For each it is what ``aggregate`` of a transaction of that district gives.
+        """
+        ...
+
+
+class ReceivingStore(Store, Protocol):
+    """A store that takes in whole districts; it declares `StoreFeature.RECEIVES`."""
+
+    def receive(
+        self, district: DistrictId, *, durability: Durability = Durability.BULK
+    ) -> AbstractContextManager[Receiving]:
+        """Begin to take in a part of a district; commits and rolls back as `write` does.
+
+        Raises:
+            PlaceTaken: the district is in use here.
+            StoreLocked: no lock within the store's wait.
         """
         ...
 

@@ -31,6 +31,7 @@ from assetflow.testing._store.asking import Figures, Filters, Orders, Values  # 
 from assetflow.testing._store.chain import Journal, Observed, Privacy, Tampering  # noqa: E402
 from assetflow.testing._store.machine import store_machine  # noqa: E402
 from assetflow.testing._store.races import Hooks, Races  # noqa: E402
+from assetflow.testing._store.receiving import Receives  # noqa: E402
 from assetflow.testing._store.records import Cleaning, Records, Refusing  # noqa: E402
 from assetflow.testing._store.together import Plainly, Transactions, Versions  # noqa: E402
 
@@ -54,6 +55,7 @@ class StoreConformance(
     Figures,
     Races,
     Hooks,
+    Receives,
 ):
     """What every store must do: subclass it, give a ``store`` fixture, run it with pytest."""
 

@@ -35,7 +35,7 @@ class Engine(ABC):
     """One database: how to connect, begin, commit, lock, and read what went wrong."""
 
     features: ClassVar[frozenset[StoreFeature]] = frozenset(
-        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
+        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS, StoreFeature.RECEIVES}
     )
     """What it offers beyond the port."""
 
@@ -213,6 +213,10 @@ class Engine(ABC):
 
         On a server this is a lock of the session, such as ``pg_advisory_lock`` or ``GET_LOCK``.
         """
+
+    def size(self) -> int | None:
+        """Bytes that it takes up, where that can be asked for."""
+        return None
 
     def backup(self, revision: str, at: datetime) -> str | None:  # noqa: ARG002  # for subclasses
         """Copy what is there before it is migrated; ``None`` where its people do that."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import enum
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from io import StringIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from assetflow.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
+from assetflow.errors import FeatureMissing, SchemaOutdated, SchemaTooNew, StoreUnavailable
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+    from alembic.config import Config
 
     from assetflow.store.sql.dialects import Engine
 
@@ -26,6 +28,7 @@ __all__ = [
     "make_views",
     "prepare_schema",
     "revision",
+    "sql_since",
     "upgrade",
 ]
 
@@ -125,7 +128,7 @@ def revision(engine: Engine) -> tuple[Found, str | None]:
 
 def _bring(engine: Engine, allowed: set[Found]) -> str | None:
     found, here = revision(engine)
-    _refuse(found, here, engine)
+    refuse(found, here, engine)
     if found is not Found.CURRENT and (engine.read_only or found not in allowed):
         nothing = found is Found.NOTHING
         msg = "the database has no tables yet" if nothing else "the store is of an older version"
@@ -151,7 +154,7 @@ def _look(engine: Engine, connection: sa.Connection) -> tuple[Found, str | None]
     return (Found.OLDER if here in REVISIONS else Found.NEWER), here
 
 
-def _refuse(found: Found, here: str | None, engine: Engine) -> None:
+def refuse(found: Found, here: str | None, engine: Engine) -> None:
     if found is Found.NEWER:
         msg = "the store was written by a newer version of assetflow"
         raise SchemaTooNew(msg, revision=here, known=HEAD)
@@ -182,9 +185,39 @@ def _migrate(engine: Engine) -> str | None:
 def _run(connection: sa.Connection) -> None:
     # Alembic takes a fifth of a second to import.
     from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
 
-    config = Config()
+    command.upgrade(_config(connection=connection), "head")
+
+
+def _config(output: TextIO | None = None, **given: Any) -> Config:
+    from alembic.config import Config  # noqa: PLC0415  # as above
+
+    config = Config(output_buffer=output) if output is not None else Config()
     config.set_main_option("script_location", SCRIPTS)
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    config.attributes.update(given)
+    return config
+
+
+def sql_since(dialect: str, since: str | None) -> str:
+    """The SQL that brings a schema up to date, for people who run it themselves.
+
+    Args:
+        dialect: SQLAlchemy's name of the engine, such as ``postgresql``.
+        since: The revision that is there; ``None`` for an empty database.
+
+    Raises:
+        FeatureMissing: a step that SQLite can only take with the database at hand.
+    """
+    from alembic import command, util  # noqa: PLC0415  # as above
+
+    output = StringIO()
+    try:
+        with _ONE_AT_A_TIME:
+            config = _config(output, dialect_name=dialect)
+            command.upgrade(config, f"{since or 'base'}:head", sql=True)
+    except util.CommandError:
+        pass
+    else:
+        return output.getvalue()
+    msg = "SQLite builds a table anew here, which cannot be written down beforehand"
+    raise FeatureMissing(msg, hint="Run the upgrade itself; it makes a copy first.")

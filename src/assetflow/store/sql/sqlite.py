@@ -10,16 +10,23 @@ import json
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
-from assetflow.errors import FeatureMissing, InvalidValue, StoreDamaged, StoreUnavailable
-from assetflow.store.ports import Durability, StoreFeature, Wiped
+from assetflow.errors import (
+    FeatureMissing,
+    InvalidValue,
+    PlaceTaken,
+    StoreDamaged,
+    StoreUnavailable,
+)
+from assetflow.store.ports import Durability, Wiped
 from assetflow.store.sql.dialects import Engine
 from assetflow.store.sql.faults import sqlite_fault
 from assetflow.store.sql.forks import keep_for_ever
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
 
     from assetflow.errors import AssetflowError
 
-__all__ = ["SqliteEngine"]
+__all__ = ["SqliteEngine", "name_once"]
 
 _KIB_CACHE = 32 * 1024
 _LOG_LIMIT = 64 * 1024 * 1024
@@ -70,9 +77,6 @@ class SqliteEngine(Engine):
         InvalidValue: an option that is not known.
     """
 
-    features: ClassVar[frozenset[StoreFeature]] = frozenset(
-        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
-    )
     migrates_at_open = True
     locks_rows = False
     errors: tuple[type[BaseException], ...] = (
@@ -297,8 +301,16 @@ class SqliteEngine(Engine):
             connection.connection.rollback()
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
+    def size(self) -> int:
+        """Bytes of the file and its log."""
+        found = 0
+        for path in (self.path, f"{self.path}-wal"):
+            with suppress(FileNotFoundError):
+                found += os.stat(path).st_size  # noqa: PTH116  # a plain path is all there is
+        return found
+
     def backup(self, revision: str, at: datetime) -> str:
-        """Copy the file beside itself, whole, while others may read it.
+        """Copy the file beside itself, whole, while others may read and write it.
 
         Args:
             revision: The revision that the copy holds.
@@ -308,20 +320,37 @@ class SqliteEngine(Engine):
             The path of the copy.
         """
         path = f"{self.path}.backup-{revision}-{at:%Y%m%dT%H%M%SZ}"
+        self.copy_to(path)
+        return path
+
+    def copy_to(self, path: str) -> None:
+        """Copy the file, whole, while others may read and write it; one file, with no log beside it.
+
+        It gets its name when it is whole, so that half a copy is never taken for one.
+
+        Raises:
+            PlaceTaken: there is something of that name.
+        """
+        if os.path.lexists(path):  # asked again at the end; here it saves the work
+            raise _taken()
+        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100  # as `self.path`
+        # Nobody else may read it while it is made; then it is as open as the file itself.
+        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+        os.close(handle)
         source, copy = self.new_connection(), None
         try:
-            copy = sqlite3.connect(path)
+            copy = sqlite3.connect(part)
             source.backup(copy)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108  # half a copy is none
-            raise
+            copy.execute("PRAGMA journal_mode = DELETE")
+            copy.close()
+            shutil.copymode(self.path, part)
+            name_once(part, path)
         finally:
             source.close()
             if copy is not None:
                 copy.close()
-        shutil.copymode(self.path, path)
-        return path
+            with suppress(OSError):
+                os.unlink(part)  # noqa: PTH108  # half a copy is none
 
     def wipe_removed(self) -> Wiped:
         """Rewrite the file page by page, and empty its log.
@@ -359,6 +388,30 @@ class SqliteEngine(Engine):
         while self._ready:
             self._ready.pop().close()
         self.sa_engine.dispose()
+
+
+def name_once(part: str, path: str) -> None:
+    """Give a file its name, unless another has it.
+
+    Raises:
+        PlaceTaken: another has.
+    """
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        if not os.path.exists(path):  # noqa: PTH110  # as above
+            os.rename(part, path)  # noqa: PTH104  # as above
+            return
+    else:
+        return
+    raise _taken()
+
+
+def _taken() -> PlaceTaken:
+    msg = "there is a file of that name"
+    return PlaceTaken(msg, hint="Name another; none is overwritten.")
 
 
 def _end_forgotten(driver: Any) -> None:

@@ -281,6 +281,18 @@ class KindStatements:
         statement = sa.delete(self.table).where(self._here(), *self._at("k_", self.kind.key))
         return Prepared(statement, self._dialect, ["in_district", *_names("k_", self.kind.key)])
 
+    @cached_property
+    def last_key(self) -> Prepared:
+        """The highest key: district."""
+        key = [self.table.c[n] for n in self.kind.key]
+        statement = sa.select(*key).where(self._here()).order_by(*[c.desc() for c in key])
+        return Prepared(statement.limit(_ONE), self._dialect, ["in_district"])
+
+    @cached_property
+    def drop(self) -> Prepared:
+        """Delete all records: district."""
+        return Prepared(sa.delete(self.table).where(self._here()), self._dialect, ["in_district"])
+
 
 class JournalStatements:
     """The statements over the journal and its head.
@@ -336,6 +348,14 @@ class JournalStatements:
         """One event: district, columns of the journal."""
         columns = [DISTRICT, *(c.name for c in JOURNAL)]
         return Prepared(sa.insert(EVENT), self._dialect, columns, columns)
+
+    @cached_property
+    def last(self) -> Prepared:
+        """The last event, whatever the head says: district."""
+        c = EVENT.c
+        statement = sa.select(c.seq, c.hash).where(c[DISTRICT] == sa.bindparam("in_district"))
+        statement = statement.order_by(c.seq.desc()).limit(_ONE)
+        return Prepared(statement, self._dialect, ["in_district"])
 
     @cached_property
     def districts(self) -> Prepared:

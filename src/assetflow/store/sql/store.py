@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from assetflow.errors import StoreReadOnly, StoreUnavailable
 from assetflow.store.hooks import tell
@@ -16,6 +16,7 @@ from assetflow.store.sql.forks import keep_for_ever
 from assetflow.store.sql.library import Library
 from assetflow.store.sql.migrate import prepare_schema
 from assetflow.store.sql.reading import SqlRead
+from assetflow.store.sql.receiving import SqlReceive
 from assetflow.store.sql.row_security import EVERYWHERE_HEADS, Reach
 from assetflow.store.sql.writing import SqlWrite
 
@@ -137,12 +138,28 @@ class SqlStore:
             StoreLocked: no lock within the store's wait.
             StoreReadOnly: the store was opened for reading.
         """
+        self._check_writable(district)
+        return WriteScope(self, district, durability)
+
+    def receive(
+        self, district: DistrictId, *, durability: Durability = Durability.BULK
+    ) -> ReceiveScope:
+        """Begin to take in a part of a district; commits and rolls back as `write` does.
+
+        Raises:
+            PlaceTaken: the district is in use here.
+            StoreLocked: no lock within the store's wait.
+            StoreReadOnly: the store was opened for reading.
+        """
+        self._check_writable(district)
+        return ReceiveScope(self, district, durability)
+
+    def _check_writable(self, district: DistrictId) -> None:
         self.check()
         check_district(district)
         if self._engine.read_only:
             msg = "the store was opened for reading only"
             raise StoreReadOnly(msg, hint="Open it without mode=ro.")
-        return WriteScope(self, district, durability)
 
     def wipe_removed(self) -> Wiped:
         """Rewrite the database, so that the bytes of removed values are in it no longer.
@@ -265,6 +282,9 @@ class WriteScope:
 
     __slots__ = ("_district", "_durability", "_store", "_turn", "_tx")
 
+    transaction: ClassVar[type[SqlWrite]] = SqlWrite
+    """What the block gets."""
+
     def __init__(self, store: SqlStore, district: DistrictId, durability: Durability) -> None:
         self._store = store
         self._district = district
@@ -288,7 +308,7 @@ class WriteScope:
         durability, reach = self._durability, Reach(self._district)
         connection = engine.begun(lambda c: engine.begin_write(c, durability, wait, reach))
         try:
-            return SqlWrite(self._district, connection, self._store.library)
+            return self.transaction(self._district, connection, self._store.library)
         except BaseException:
             engine.give_up(connection)
             raise
@@ -310,6 +330,23 @@ class WriteScope:
             tx.abandon()
             turn.__exit__(None, None, None)
         self._store.told(self._district, tx, head)
+
+
+class ReceiveScope(WriteScope):
+    """The block of a transaction that takes in a part of a district."""
+
+    __slots__ = ()
+
+    transaction: ClassVar[type[SqlWrite]] = SqlReceive
+
+    def __enter__(self) -> SqlReceive:
+        tx = cast("SqlReceive", super().__enter__())
+        try:
+            tx.refuse_when_in_use()
+        except BaseException as raised:
+            self.__exit__(type(raised), raised, None)
+            raise
+        return tx
 
 
 def _after_fork() -> None:

@@ -29,24 +29,23 @@ if TYPE_CHECKING:
     from assetflow.store.sql.library import Library
     from assetflow.store.sql.statements import Prepared
 
-__all__ = ["SqlWrite"]
+__all__ = ["SqlWrite", "ending"]
 
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]
 P = ParamSpec("P")
 T = TypeVar("T")
+W = TypeVar("W", bound="SqlWrite")
 
 _OUTBOX = KINDS["outbox"]
 _FEW = 100
 
 
-def _ending(
-    method: Callable[Concatenate[SqlWrite, P], T],
-) -> Callable[Concatenate[SqlWrite, P], T]:
+def ending(method: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
     """A write that raises ends its transaction; a driver's error becomes ours."""
 
     @wraps(method)
-    def run(self: SqlWrite, *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self: W, *args: P.args, **kwargs: P.kwargs) -> T:
         self.check()
         self.settle()
         try:
@@ -58,7 +57,7 @@ def _ending(
             raise
         raise problem
 
-    return cast("Callable[Concatenate[SqlWrite, P], T]", run)
+    return cast("Callable[Concatenate[W, P], T]", run)
 
 
 class SqlWrite(SqlRead):
@@ -106,7 +105,7 @@ class SqlWrite(SqlRead):
         self.check()
         return self._head or super().head()
 
-    @_ending
+    @ending
     def record(self, entries: Sequence[Entry]) -> Head:
         """Append events, write their records, add their intents to the outbox. One or many alike."""
         # All that takes time is done before the head is locked.
@@ -119,21 +118,21 @@ class SqlWrite(SqlRead):
         self.counts["rows"] += changes.count
         return self._append(ready)
 
-    @_ending
+    @ending
     def insert(self, records: Sequence[Record]) -> None:
         """Insert records of kinds without journalled fields."""
         for kind, some in _by_kind(records):
             self._stream_in(kind, self._library.of(kind).insert, some)
         self.counts["rows"] += len(records)
 
-    @_ending
+    @ending
     def upsert(self, records: Sequence[Record]) -> None:
         """Insert or replace records of kinds without journalled fields. The last of equal keys wins."""
         for kind, some in _by_kind(records):
             self._stream_in(kind, self._library.of(kind).upsert, some)
         self.counts["rows"] += len(records)
 
-    @_ending
+    @ending
     def delete(self, kind: type[Record], keys: Sequence[Key]) -> int:
         """Delete records of a kind without journalled fields; how many there were."""
         found = _unjournalled(kind_of(kind))

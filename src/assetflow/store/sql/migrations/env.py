@@ -1,4 +1,7 @@
-"""Where Alembic begins. The connection comes from the store, which holds the lock."""
+"""Where Alembic begins. The connection comes from the store, which holds the lock.
+
+Without a connection it prints what it would do, for the engine that is named instead.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ __all__: list[str] = []
 
 
 def _run() -> None:
+    given = context.config.attributes
+    where = {name: given[name] for name in ("connection", "dialect_name") if name in given}
     context.configure(
-        connection=context.config.attributes["connection"],
+        **where,
         target_metadata=METADATA,
         version_table=VERSION_TABLE,
         render_as_batch=True,  # SQLite changes a table by building it anew
