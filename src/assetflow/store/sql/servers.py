@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from assetflow.errors import AssetflowError, CommitUnknown, StoreError, StoreUnavailable
-from assetflow.store.ports import StoreFeature
 from assetflow.store.sql.dialects import Engine
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ class ServerEngine(Engine):
         drivername: SQLAlchemy's name of the dialect and driver.
         lock_timeout: Seconds that a writer waits for another.
     """
-
-    features: ClassVar[frozenset[StoreFeature]] = frozenset(
-        {StoreFeature.DURABLE, StoreFeature.CONCURRENT_WRITERS}
-    )
 
     def __init__(self, url: sa.URL, drivername: str, *, lock_timeout: float) -> None:
         self._url = url.set(drivername=drivername)
