@@ -4,10 +4,16 @@ import csv
 import io
 import json
 import sqlite3
+import sys
+import threading
+from collections import Counter
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from assetflow.cli import imports
+from assetflow.files import FileLimits
 from assetflow.testing.google import FakeGoogle, Fleet
 from assetflow.testing.seed import seed_district
 from assetflow.testing.seed_files import google_devices, google_org_units, inventory_csv, roster_zip
@@ -286,13 +292,30 @@ def fresh(run, empty):
     return made
 
 
-def test_a_dry_run_of_an_import_writes_nothing_but_the_rejects(run, fresh, empty):
+def test_a_dry_run_of_an_import_writes_nothing(run, fresh, empty):
     ran = run("import", "devices", "inventory.csv", "--dry-run", "--json")
     assert ran.code == 6, "some rows are rejected"
     assert ran.data["applied"] is False
     assert (ran.data["created"], ran.data["rejected"]) == (1_154, 9)
-    assert ran.data["rejects_file"] == "inventory.rejected.csv"
+    assert ran.data["rejects_file"] is None
+    assert "--rejects" in ran.err
+    assert list(empty.glob("*rejected*")) == []
     assert run("devices", "list", "--json").data == []
+
+
+def test_a_rejects_file_that_somebody_corrects_is_never_replaced(run, fresh, empty):
+    (empty / "inventory.rejected.csv").write_text("corrected by hand")
+    (empty / "inventory.rejected-2.csv").write_text("this one too")
+    ran = run("import", "devices", "inventory.csv", "--json")
+    assert ran.data["rejects_file"] == "inventory.rejected-3.csv"
+    assert "inventory.rejected-3.csv" in ran.err
+    assert (empty / "inventory.rejected.csv").read_text() == "corrected by hand"
+    assert (empty / "inventory.rejected-2.csv").read_text() == "this one too"
+
+
+def test_a_rejects_file_has_each_row_with_its_reason(run, fresh, empty):
+    ran = run("import", "devices", "inventory.csv", "--json")
+    assert ran.data["rejects_file"] == "inventory.rejected.csv"
     with (empty / "inventory.rejected.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 9
@@ -443,6 +466,48 @@ def test_doctor_survives_broken_settings_and_a_file_that_is_no_store(run, empty)
     ran = run("doctor", "--offline")
     assert ran.code == 3
     assert "store-damaged" in ran.out
+
+
+def test_doctor_says_that_another_holds_the_lock_and_how_long_it_waited(run, fresh, empty):
+    (store,) = empty.glob("*.db")
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        rows = {r["check"]: r for r in run("doctor", "--offline", "--json").data}
+    assert not rows["write lock"]["ok"]
+    assert "waited 3 s" in rows["write lock"]["found"]
+
+
+def test_doctor_does_not_ask_a_busy_google_again(run, looking):
+    asked = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(503)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            ran = run("doctor", *DEMO, ASSETFLOW_GOOGLE_BASE_URL=url)
+        finally:
+            server.shutdown()
+            thread.join(timeout=10)
+    assert ran.code == 3
+    assert asked
+    assert max(Counter(asked).values()) <= 2, "two checks may ask the same; none tries again"
+
+
+def test_what_comes_in_without_an_end_is_refused(run, fresh, monkeypatch):
+    monkeypatch.setattr(imports, "DEFAULT_LIMITS", FileLimits(max_bytes=100))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x" * 1_000)))
+    assert len(imports.readable("-")) == 101
+    ran = run("policy", "adopt", "-", stdin="#" * 2_000_000)
+    assert "at most 1,048,576 characters" in ran.err
 
 
 def test_doctor_asks_google(run, looking):

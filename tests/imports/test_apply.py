@@ -13,10 +13,20 @@ from hypothesis import strategies as st
 
 from assetflow.errors import InvalidValue, PlanChanged, StaleVersion, StoreLocked
 from assetflow.exchange.imports import REJECT_HEADINGS, Outcome
-from assetflow.model import Condition, Device, ImportBatch, Lifecycle, OpenCustody, RunItem
+from assetflow.exchange.imports.applying import batch_of
+from assetflow.model import (
+    Condition,
+    Device,
+    ImportBatch,
+    Lifecycle,
+    OpenCustody,
+    PlaceKind,
+    RunItem,
+)
 from assetflow.store.memory import MemoryStore
 from assetflow.workflows.custody import check_out
 from assetflow.workflows.devices import edit_device, register_device, register_device_entry
+from assetflow.workflows.places import upsert_place
 
 HEADINGS = [
     "Tag",
@@ -147,6 +157,35 @@ def test_every_rejected_row_stands_in_the_rejects_file(
     )
     originals = {tuple(rows[r.line - 2]) for r in plan.rejects}
     assert {second.sheet.original(r) for r in second.rejects} <= originals
+
+
+def test_a_file_whose_rejects_can_be_taken_now_is_not_skipped(office, csv_of):
+    file = csv_of(["Tag", "School"], ["1", "LHS"], ["2", "NEW"])
+    first, report = office.take(file)
+    assert (report.created, len(first.rejects)) == (1, 1)
+    same = office.plan(file)
+    assert same.applied is not None, "nothing to do"
+    assert office.apply(same).again
+    office.do(upsert_place, PlaceKind.SITE, "New School", code="NEW")
+    assert office.apply(same).again, "a plan does what it showed"
+
+    second, report = office.take(file)
+    assert second.applied is None
+    assert (report.again, report.resumed, report.created, report.unchanged) == (False, False, 1, 1)
+    assert report.batch_id != batch_of(second.digest)
+    assert office.device("2")
+    third, report = office.take(file)
+    assert report.again
+    assert third.applied is not None
+
+
+def test_a_file_without_rejects_is_done_once_whatever_happened_since(office, csv_of):
+    file = csv_of(["Tag", "School"], ["1", "LHS"])
+    office.take(file)
+    office.do(edit_device, office.device("1").id, {"site_id": None})
+    _, report = office.take(file)
+    assert report.again
+    assert office.device("1").site_id is None
 
 
 # --- rejects -------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["all_checks", "check_lines"]
 
 _SKEW = timedelta(minutes=5)
+_WAIT = 3.0
+"""Seconds for which to wait for another writer: whoever asks what is in the way is not kept waiting."""
 _EXTRAS = {
     "google": ("google.auth", "signs in at Google"),
     "keyring": ("keyring", "secrets in the system's keyring"),
@@ -146,7 +148,7 @@ def _store(face: Face) -> Iterator[CheckRow]:
             "assetflow init, or --store FILE; to look around: assetflow demo",
         )
         return
-    with face.open() as district:
+    with face.open(lock_timeout=_WAIT) as district:
         yield _ok("store", f"{district.store.address} opens; district {district.id}")
         yield _writable(district)
         yield _newest(district)
@@ -171,7 +173,7 @@ def _writable(district: District) -> CheckRow:
         with district.store.write(district.id):
             pass
     except StoreLocked as error:
-        return _bad("write lock", error.message, error.hint)
+        return _bad("write lock", f"{error.message}; waited {_WAIT:.0f} s", error.hint)
     except AssetflowError as error:
         return _bad("write lock", f"{error.message} [{error.code}]", error.hint)
     return _ok("write lock", "free")
@@ -183,7 +185,9 @@ def _google(face: Face) -> Iterator[CheckRow]:
     if not is_set_up(face.settings):
         yield _ok("Google", "not set up; assetflow config show lists what it needs")
         return
-    with connect(face.settings) as google:
+    from assetflow.wire import RetryPolicy  # noqa: PLC0415  # as above
+
+    with connect(face.settings, retry=RetryPolicy(max_attempts=1)) as google:
         for check in google.checks():
             found = google.wire.run(check())
             yield CheckRow(check=found.name, ok=found.ok, found=found.found, fix=found.fix)

@@ -10,18 +10,24 @@ from assetflow.connectors import GoogleAdmin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from assetflow.wire import RetryPolicy
+
 __all__ = ["connect", "is_set_up"]
 
 _NAMES = tuple(name for name in KEYS if name.startswith("google."))
 
 
-def connect(settings: Settings) -> GoogleAdmin:
+def connect(settings: Settings, *, retry: RetryPolicy | None = None) -> GoogleAdmin:
     """A connector, made as `GoogleAdmin.from_env` makes it, from settings of any source.
+
+    Args:
+        settings: The settings.
+        retry: When to try again, instead of the connector's own patience.
 
     Raises:
         ConfigError: credentials are missing or cannot be used.
     """
-    return GoogleAdmin.from_env(_environ(settings))
+    return GoogleAdmin.from_env(_environ(settings), retry=retry)
 
 
 def is_set_up(settings: Settings) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assetflow.cli.shapes_work import ImportRow, RejectRow
 from assetflow.errors import InvalidValue, NotFound
+from assetflow.files import DEFAULT_LIMITS
 from assetflow.model import ItemOutcome
 
 if TYPE_CHECKING:
@@ -18,10 +20,15 @@ __all__ = ["readable", "rejects_path", "row_of", "run_id", "word_of"]
 
 
 def rejects_path(file: str) -> str:
-    """Where the refused rows of a file go when nobody says: beside it."""
-    if file == "-":
-        return "stdin.rejected.csv"
-    return str(Path(file).with_suffix(".rejected.csv"))
+    """Where the refused rows of a file go when nobody says: beside it.
+
+    A file of that name may be one that somebody is correcting, so it is never replaced: the next
+    free number is added.
+    """
+    wanted = Path("stdin" if file == "-" else file).with_suffix(".rejected")
+    numbers = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+    paths = (wanted.with_name(f"{wanted.name}{n}.csv") for n in numbers)
+    return str(next(path for path in paths if not path.exists()))
 
 
 def row_of(plan: ImportPlan, report: ImportReport | None, rejects_file: str | None) -> ImportRow:
@@ -44,8 +51,13 @@ def row_of(plan: ImportPlan, report: ImportReport | None, rejects_file: str | No
 
 
 def readable(file: str) -> str | bytes:
-    """What an import reads: a file's path, or all of standard input for ``-``."""
-    return sys.stdin.buffer.read() if file == "-" else file
+    """What an import reads: a file's path, or all of standard input for ``-``.
+
+    One byte more than a file may have is enough for it to be refused.
+    """
+    if file != "-":
+        return file
+    return sys.stdin.buffer.read(DEFAULT_LIMITS.max_bytes + 1)
 
 
 def run_id(district: District, given: str) -> str:

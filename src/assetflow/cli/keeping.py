@@ -11,6 +11,7 @@ from assetflow.cli.devices import DAY
 from assetflow.cli.exits import FOUND
 from assetflow.cli.shown import note
 from assetflow.cli.verb import Face, Group, Verb
+from assetflow.errors import FileRefused
 
 if TYPE_CHECKING:
     from assetflow.store.seals import Seal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["attention", "journal", "policy"]
 
 _LONGEST_SEAL = 4096
+_LONGEST_POLICY = 1 << 20
+"""Most characters of a policy file."""
 
 
 @click.command(cls=Verb)
@@ -149,7 +152,12 @@ def adopt_policy(face: Face, file: TextIO, *, dry_run: bool) -> None:
     from assetflow.cli.shapes_work import AdoptedRow  # noqa: PLC0415  # loads the model
     from assetflow.model import DistrictPolicy  # noqa: PLC0415  # as above
 
-    text = file.read()
+    text = file.read(_LONGEST_POLICY + 1)
+    if len(text) > _LONGEST_POLICY:
+        raise FileRefused(
+            f"a policy has at most {_LONGEST_POLICY:,} characters",
+            hint="Name the policy's own file; a policy is a page or two.",
+        )
     held = DistrictPolicy.from_toml(text)
     if not dry_run:
         with face.open() as district:

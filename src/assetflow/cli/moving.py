@@ -164,20 +164,24 @@ def _import(
     *,
     dry_run: bool,
 ) -> None:
-    """Plan, write the rejects, apply, tell. Exit code 6 when rows were rejected."""
+    """Plan, write the rejects, apply, tell. Exit code 6 when rows were rejected.
+
+    A dry run writes a rejects file only where it is told to.
+    """
     from assetflow.cli.imports import readable, rejects_path, row_of  # noqa: PLC0415  # loads the model
 
     with face.open() as district:
         plan = plan_of(district.imports, readable(file))
-        path = rejects or rejects_path(file)
-        refused = plan.write_rejects(path) if plan.rejects else 0
+        path = None
+        if plan.rejects and (rejects or not dry_run):
+            path = rejects or rejects_path(file)
+            plan.write_rejects(path)
         report = None if dry_run else district.imports.apply(plan)
     shown = plan if report is None else report
-    face.out.single(
-        "import", row_of(plan, report, path if refused else None), lines=[shown.summary()]
-    )
-    if refused:
-        note(f"{refused:,} rejected rows, each with its reason: {path}")
+    face.out.single("import", row_of(plan, report, path), lines=[shown.summary()])
+    if plan.rejects:
+        where = f", each with its reason: {path}" if path else "; --rejects FILE keeps them"
+        note(f"{len(plan.rejects):,} rejected rows{where}")
         raise click.exceptions.Exit(REJECTED)
 
 

@@ -78,8 +78,11 @@ class Face:
         ends = "".join(f" --{n} {shlex.quote(v)}" for n, v in said.items() if v)
         return program() + command.removeprefix("assetflow") + ends
 
-    def open(self) -> District:
+    def open(self, *, lock_timeout: float = 30.0) -> District:
         """The district that the settings name.
+
+        Args:
+            lock_timeout: Seconds for which to wait for another writer.
 
         Raises:
             AssetflowError: none is named, or it cannot be opened.
@@ -91,6 +94,7 @@ class Face:
             settings.need("store", hint=NO_STORE),
             district=settings.get("district"),
             actor=settings.get("actor"),
+            lock_timeout=lock_timeout,
         )
 
     def google(self) -> GoogleAdmin:

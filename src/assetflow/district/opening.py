@@ -38,6 +38,7 @@ def open_district(
     clock: Clock = utc_now,
     new_id: Callable[[], str] = fresh_id,
     on_commit: CommitHook | None = None,
+    lock_timeout: float = 30.0,
 ) -> District:
     """Open a district: ``assetflow.open("sqlite:///lincoln.db")``.
 
@@ -55,6 +56,7 @@ def open_district(
         clock: Tells the time, in UTC.
         new_id: Makes ids.
         on_commit: Told after each commit.
+        lock_timeout: Seconds for which a writer waits for another one, of a store opened here.
 
     Raises:
         DistrictRequired: the store holds several districts, or none.
@@ -63,7 +65,10 @@ def open_district(
         SchemaTooNew: it was written by a newer version of assetflow.
     """
     if isinstance(url, str | os.PathLike):
-        owned, store = True, store_at(os.fspath(url), create=create, on_commit=on_commit)
+        owned, store = (
+            True,
+            store_at(os.fspath(url), create=create, on_commit=on_commit, lock_timeout=lock_timeout),
+        )
     else:
         owned, store = False, url
     try:
@@ -86,7 +91,13 @@ def open_district(
     return District(session, owns_store=owned)
 
 
-def store_at(url: str, *, create: bool = False, on_commit: CommitHook | None = None) -> Store:
+def store_at(
+    url: str,
+    *,
+    create: bool = False,
+    on_commit: CommitHook | None = None,
+    lock_timeout: float = 30.0,
+) -> Store:
     """The store at an address, or in a file; opened, so that it is the caller's to close.
 
     Raises:
@@ -105,7 +116,7 @@ def store_at(url: str, *, create: bool = False, on_commit: CommitHook | None = N
         raise StoreUnavailable(
             msg, hint="Check the path; `assetflow init` or create=True makes a new one."
         )
-    return SqlStore.open(address, on_commit=on_commit)
+    return SqlStore.open(address, on_commit=on_commit, lock_timeout=lock_timeout)
 
 
 def _choose(store: Store, district: str | None, *, create: bool) -> DistrictId:

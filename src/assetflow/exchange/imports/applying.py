@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from assetflow.store.ports import Entry, Head, Key, ReadTransaction, Store, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Decided", "Desk", "apply", "batch_of"]
+__all__ = ["Decided", "Desk", "apply", "batch_of", "is_done"]
 
 _ATTEMPTS = 5
 _CHUNK = 1_000
@@ -95,6 +95,17 @@ def is_complete(batch: ImportBatch | None) -> bool:
     )
 
 
+def is_done(batch: ImportBatch | None, rows: Iterable[PlannedRow]) -> bool:
+    """Whether applying the same file again is for nothing.
+
+    Rows that were rejected then may be taken now: the school that they name has been added. So
+    a batch that rejected some is done only when none of the plan's rows does anything.
+    """
+    if batch is None or not is_complete(batch):
+        return False
+    return not batch.rejected or all(r.outcome is Outcome.UNCHANGED for r in rows)
+
+
 def apply(
     store: Store,
     plan: ImportPlan,
@@ -120,7 +131,8 @@ def apply(
         progress: Told how many of how many rows are done, after each transaction.
 
     Returns:
-        What came of it. When the same file was applied before, nothing was done and it says so.
+        What came of it. When the same file was applied before, nothing was done and it says so;
+        unless rows that were rejected then do something now, which is a batch of its own.
 
     Raises:
         ChangeGuardTripped: a roster without most of the people whom the last one had.
@@ -134,7 +146,7 @@ def apply(
     act = evolve(act, batch_id=batch_id, reason=act.reason or "import")
     run = _Run(store, plan, act, entropy)
     batch = run.prepare()
-    if batch is not None and is_complete(batch):
+    if batch is not None and run.done:
         return batch_report(batch, plan.name, again=True, notices=plan.notices)
     todo = [row for row in plan.rows if row.outcome is not Outcome.UNCHANGED]
     done = 0
@@ -166,6 +178,7 @@ class _Run:
     act: Act
     entropy: Callable[[int], bytes]
     resumed: bool = field(default=False, init=False)
+    done: bool = field(default=False, init=False)
     _desk: Desk | None = field(default=None, init=False)
     _seq: int = field(default=0, init=False)
     _drafts: Mapping[tuple[str, int], Draft] = field(factory=dict, init=False)
@@ -179,15 +192,19 @@ class _Run:
         self._drafts = {(d.part, d.line): d for d in self.plan.sheet.drafts}
         with self.store.read(self.plan.district) as tx:
             batch = tx.get(ImportBatch, batch_id)
-            if is_complete(batch):
+            if is_done(batch, self.plan.rows):
+                self.done = True
                 return batch
-            self.resumed = batch is not None
             head = tx.head()
             self._open_desk(tx, head)
+            todo = [row for row in self.plan.rows if row.outcome is not Outcome.UNCHANGED]
             if head != self.plan.head:
-                todo = [row for row in self.plan.rows if row.outcome is not Outcome.UNCHANGED]
-                for chunk in _chunks(todo, _CHUNK):
-                    self._decide(tx, chunk)
+                now = [d.row for chunk in _chunks(todo, _CHUNK) for d in self._decide(tx, chunk)]
+                self.done = is_done(batch, now)
+            if is_complete(batch) and not self.done:
+                # That batch is closed: what was rejected in it and is taken now is another one.
+                self.act, batch = evolve(self.act, batch_id=BatchId(self.act.new_id())), None
+            self.resumed = batch is not None and not self.done
         return batch
 
     def _open_desk(self, tx: ReadTransaction, head: Head) -> Desk:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from assetflow.errors import InvalidValue
-from assetflow.exchange.imports.applying import batch_of, is_complete
+from assetflow.exchange.imports.applying import batch_of, is_done
 from assetflow.exchange.imports.devices import DeviceDesk
 from assetflow.exchange.imports.fields import DEVICE_COLUMNS, PERSON_COLUMNS
 from assetflow.exchange.imports.people import PersonDesk
@@ -225,7 +225,7 @@ def _plan(
         rows=tuple(sorted(rows, key=lambda r: r.line)),
         rejects=tuple(Reject(n, tuple(found)) for n, found in sorted(rejects.items())),
         notices=merged([*sheet.notices, *notices, *desk.notices]),
-        applied=batch if is_complete(batch) else None,
+        applied=batch if is_done(batch, rows) else None,
         head=tx.head(),
         sheet=sheet.keeping(rejects),
         how=how,

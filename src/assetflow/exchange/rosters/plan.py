@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from assetflow.connectors.oneroster import Roster, read_roster
 from assetflow.errors import ChangeGuardTripped
-from assetflow.exchange.imports.applying import batch_of, is_complete
+from assetflow.exchange.imports.applying import batch_of, is_done
 from assetflow.exchange.imports.plan import (
     Finding,
     ImportPlan,
@@ -216,7 +216,7 @@ class RosterImport:
             rows=tuple(rows),
             rejects=tuple(Reject(n, tuple(f), part) for (part, n), f in sorted(rejects.items())),
             notices=merged(notices),
-            applied=batch if is_complete(batch) else None,
+            applied=batch if is_done(batch, rows) else None,
             head=tx.head(),
             sheet=sheet,
             how=self,
