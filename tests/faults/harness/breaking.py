@@ -27,7 +27,7 @@ from harness.verbs import VERBS, Verb, furnish
 
 __all__ = ["Breaker", "break_calls", "breakable"]
 
-_CALLS = {"execute", "executemany", "commit", "rollback", "copy"}
+_CALLS = {"execute", "executemany", "commit", "rollback", "copy", "fetchmany"}
 _MOST = 3000
 
 
@@ -35,7 +35,7 @@ _MOST = 3000
 class Breaker:
     """Counts the calls of a driver, and fails one of them."""
 
-    make: Callable[[], BaseException]
+    make: Callable[..., BaseException]
     """Makes the driver's error."""
     at: int | None = None
     """Which call fails; none when not given."""
@@ -57,7 +57,7 @@ class Breaker:
         if self.lost:
             do()
         self.broken = name
-        raise self.make()
+        raise self.make(lost=self.lost)
 
 
 class _Seen:
@@ -89,7 +89,7 @@ class _Seen:
 
 
 @contextmanager
-def breakable(store: SqlStore, make: Callable[[], BaseException]) -> Iterator[Breaker]:
+def breakable(store: SqlStore, make: Callable[..., BaseException]) -> Iterator[Breaker]:
     """Have the calls of a store go through a breaker, for a block."""
     engine, breaker = store.library.engine, Breaker(make)
     real = engine.connect

@@ -7,10 +7,9 @@ import shutil
 import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Self
 
 import assetflow
@@ -42,6 +41,16 @@ class Ground(ABC):
     """The engine, as in an address."""
     url: str
     """Where the store is opened."""
+    furnished = False
+    """Whether the district that is copied was made."""
+
+    @property
+    def worker_url(self) -> str:
+        """Where workers open it."""
+        return self.url
+
+    def quiet(self) -> None:
+        """Wait until what killed workers left behind has ended."""
 
     @property
     @abstractmethod
@@ -61,8 +70,8 @@ class Ground(ABC):
         """The address of a copy of the furnished district."""
 
     @abstractmethod
-    def broken(self) -> BaseException:
-        """What the driver raises when its database cannot be used just now."""
+    def broken(self, *, lost: bool) -> BaseException:
+        """What the driver raises: a call is refused, or its answer is lost."""
 
     @abstractmethod
     def close(self) -> None:
@@ -116,6 +125,12 @@ class SqliteGround(Ground):
         self.url = f"sqlite:///{self.path}"
         self._copies = 0
 
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Callable[[], SqliteGround]]:
+        """A way to make files."""
+        yield cls
+
     @property
     def version(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
@@ -126,7 +141,8 @@ class SqliteGround(Ground):
         assert found == [("ok",)], found
 
     def furnish(self, put: Callable[[assetflow.District], None]) -> None:
-        if not self.path.exists():
+        if not self.furnished:
+            self.furnished = True
             with self.open(actor="founder", create=True) as district:
                 put(district)
             self.check()  # and the log is in the file
@@ -137,7 +153,7 @@ class SqliteGround(Ground):
         (self.folder / f"copy-{self._copies - 3}.db").unlink(missing_ok=True)
         return f"sqlite:///{path}"
 
-    def broken(self) -> BaseException:
+    def broken(self, *, lost: bool) -> BaseException:
         problem = sqlite3.OperationalError(f"disk I/O error near {CANARY}")
         problem.sqlite_errorcode = 10
         return problem
@@ -150,7 +166,3 @@ class SqliteGround(Ground):
     def close(self) -> None:
         if self._own is not None:
             self._own.cleanup()
-
-
-GROUNDS: Mapping[str, Callable[[], Ground]] = MappingProxyType({"sqlite": SqliteGround})
-"""How each engine's database is made."""

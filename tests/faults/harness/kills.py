@@ -41,7 +41,7 @@ def kill_writers(ground: Ground, nursery: Nursery, *, kills: int, seed: int = 20
                 {
                     "name": f"w{turn}{side}",
                     "seed": f"{seed}-{turn}{side}",
-                    "url": ground.url,
+                    "url": ground.worker_url,
                     "people": 30,
                     "devices": 24,
                 }
@@ -56,6 +56,7 @@ def kill_writers(ground: Ground, nursery: Nursery, *, kills: int, seed: int = 20
                 linger=0.004,
                 seed=f"{seed}-{turn}",
             )
+            ground.quiet()
             assert [w.code for w in workers] == [-signal.SIGKILL] * 2, workers
             try:
                 auditor.settle(workers)

@@ -38,7 +38,7 @@ def race_for_devices(
         {
             "name": f"h{n}",
             "seed": f"{seed}-{n}",
-            "url": ground.url,
+            "url": ground.worker_url,
             "person": person(n),
             "devices": devices,
             "calls": -(-calls // _HANDS),

@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import assetflow
 import assetflow.district  # all that a worker needs is loaded before the fork
-from assetflow.errors import DuplicateKey, Recovery, Refusal, StoreError
+from assetflow.errors import DuplicateKey, Refusal, StoreError
 from assetflow.store.sql import SqlStore
 from harness.grounds import HERE, furnish, person, tag
 from harness.obstacles import OBSTACLES, become
@@ -24,10 +25,13 @@ __all__ = ["obstructed", "perform", "race", "toil", "warm", "write"]
 
 Outcome = list[Any]
 _PATIENCE = 120.0
+_AWAY = {"store-unavailable", "transaction-lost", "commit-unknown", "store-locked"}
 
 
 def warm() -> None:
     """Load what is loaded at first use, so that no worker has to."""
+    with suppress(ImportError):
+        import psycopg  # noqa: F401
     given = {"people": 3, "devices": 3}
     with assetflow.open("memory:", district=HERE, actor="warm", create=True) as district:
         furnish(district, **given)
@@ -84,15 +88,20 @@ def write(given: dict[str, Any], voice: Any) -> None:
 
 
 def toil(given: dict[str, Any], voice: Any) -> None:
-    """Act so many times although the database goes away and comes back, each act until it is done."""
+    """Act until told to stop, though the database goes away and comes back; each act until it is done."""
     dice = random.Random(given["seed"])
     name = given["name"]
     district = _patiently(
         voice, -1, lambda: assetflow.open(given["url"], district=HERE, actor=name)
     )
     voice.wait()
-    for n in range(given["acts"]):
+    stop = Path(given["stop"])
+    for n in range(1_000_000):
+        if stop.exists():
+            break
         act = choose(dice, name, n, given)
+        if act[0] == "edit":  # it has no key, so that done again it may be done twice
+            act = ["check_in", act[1]]
         voice.say(["begin", n, act])
         outcome = _patiently(voice, n, lambda a=act, r=f"{name}-{n}": perform(district, a, r))
         if act[0] == "register" and outcome[0] == "refused":
@@ -104,13 +113,13 @@ def toil(given: dict[str, Any], voice: Any) -> None:
 
 
 def _patiently(voice: Any, n: int, do: Callable[[], Any]) -> Any:
-    """Do it, and again for as long as the store says that this may help."""
+    """Do it, and again for as long as the database is away."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
             return do()
         except StoreError as gone:
-            if gone.recovery is not Recovery.RETRY or time.monotonic() > end:
+            if gone.code not in _AWAY or time.monotonic() > end:
                 raise
             voice.say(["lost", n, gone.code])
             time.sleep(0.05)
