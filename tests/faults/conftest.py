@@ -20,13 +20,46 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--race", type=int, default=10_000, help="check-outs to race for")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ground(request):
+    """An empty database on each engine."""
+    with new_ground(request) as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def furnished(request):
+    """A database to copy districts from, on each engine."""
+    with new_ground(request) as made:
+        yield made
+
+
+def new_ground(request):
+    if request.param == "sqlite":
+        from harness.grounds import SqliteGround
+
+        return SqliteGround()
+    from harness.servers import PostgresGround, Server
+
+    return PostgresGround(Server(request.getfixturevalue("postgres")))
+
+
 @pytest.fixture
-def ground(tmp_path):
-    """An empty database."""
+def file_ground():
+    """An empty file."""
     from harness.grounds import SqliteGround
 
     with SqliteGround() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def own_server(postgres):
+    """Makes databases on a PostgreSQL server that waits for the disk, and that a test may kill."""
+    from harness.servers import PostgresGround
+
+    with PostgresGround.started() as make:
+        yield make
 
 
 @pytest.fixture(scope="module")

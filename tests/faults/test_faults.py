@@ -6,6 +6,7 @@ import pytest
 from harness.clocks import set_back
 from harness.kills import FLOOR, kill_writers
 from harness.obstructions import KINDS, obstruct, small_ground
+from harness.outages import end_server
 from harness.racing import race_for_devices
 
 
@@ -34,8 +35,8 @@ def test_many_devices_have_one_history_each(ground, nursery, request):
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "full_disk"])
-def test_an_obstacle_is_told_and_work_goes_on_after_it(ground, nursery, name):
-    assert obstruct(ground, nursery, name).acknowledged >= 12
+def test_an_obstacle_is_told_and_work_goes_on_after_it(file_ground, nursery, name):
+    assert obstruct(file_ground, nursery, name).acknowledged >= 12
 
 
 def test_a_full_disk_is_told_and_work_goes_on_after_it(nursery, tmp_path):
@@ -46,13 +47,26 @@ def test_a_full_disk_is_told_and_work_goes_on_after_it(nursery, tmp_path):
         assert obstruct(ground, nursery, "full_disk").acknowledged >= 12
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", ["kill", "stop_immediately"])
+def test_a_server_that_ends_under_its_writers_loses_nothing(own_server, nursery, how):
+    assert end_server(own_server(), nursery, how, times=1).acknowledged >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("how", ["kill", "stop_immediately"])
+def test_a_server_that_ends_again_and_again_loses_nothing(own_server, nursery, how):
+    assert end_server(own_server(), nursery, how, times=6).acknowledged >= 60
+
+
 def test_a_clock_that_is_set_back_changes_no_order(ground):
     assert set_back(ground).acknowledged == 60
 
 
-def test_the_floor_is_one_that_an_idle_writer_fails(ground, nursery):
+def test_the_floor_is_one_that_an_idle_writer_fails(file_ground, nursery):
     """A writer that is killed before it has done anything acknowledges nothing."""
-    writers = [{"name": "w", "seed": "1", "url": ground.url, "people": 1, "devices": 1}]
-    ground.settle(people=1, devices=1)
+    writers = [{"name": "w", "seed": "1", "url": file_ground.url, "people": 1, "devices": 1}]
+    file_ground.settle(people=1, devices=1)
     [worker] = nursery.run("write", writers, kill_within=0.0)
     assert len([w for w in worker.words if w[0] == "done"]) < FLOOR

@@ -71,7 +71,7 @@ class _Seen:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.real, name)
-        if name in _CALLS:
+        if name in _CALLS or (name == "close" and _in_the_server(self.real)):
             return lambda *a, **k: self._made(self.breaker.call(name, lambda: found(*a, **k)))
         if name == "cursor":
             return lambda *a, **k: _Seen(found(*a, **k), self.breaker)
@@ -86,6 +86,11 @@ class _Seen:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.real)
+
+
+def _in_the_server(cursor: Any) -> bool:
+    """Whether closing a cursor is a call: one that has a name is kept by the server."""
+    return hasattr(cursor, "fetchmany") and bool(getattr(cursor, "name", None))
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import assetflow
 
 __all__ = [
     "CANARY",
-    "GROUNDS",
     "HERE",
     "POLICY",
     "Ground",
@@ -50,7 +49,8 @@ class Ground(ABC):
         return self.url
 
     def quiet(self) -> None:
-        """Wait until what killed workers left behind has ended."""
+        """Wait until what killed workers left behind has ended. In a file nothing is left."""
+        return
 
     @property
     @abstractmethod

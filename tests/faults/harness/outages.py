@@ -62,10 +62,15 @@ def end_server(
         workers = nursery.ended()
         assert [w.code for w in workers] == [0] * _WRITERS, workers
         auditor.settle(workers)
-        auditor.unknown = sum(w[0] == "lost" for worker in workers for w in worker.words)
+        auditor.unknown = len(
+            {(w.name, said[1]) for w in workers for said in w.words if said[0] == "lost"}
+        )
         assert auditor.unknown, "no writer noticed anything"
         auditor.audit()
-    fault = {"kill": "the server killed (`SIGKILL`)", "stop_immediately": "the server stopped at once"}
+    fault = {
+        "kill": "the server killed (`SIGKILL`)",
+        "stop_immediately": "the server stopped at once",
+    }
     return Result.of(fault[how], ground, auditor, f"{times} times", begun)
 
 

@@ -108,9 +108,11 @@ class PostgresGround(Ground):
     @contextmanager
     def started(cls) -> Iterator[Callable[[], PostgresGround]]:
         """A server that waits for the disk, and a way to make databases on it."""
-        with servers.postgres_server(durable=True) as started:
-            with contextlib.closing(Server(started)) as server:
-                yield lambda: cls(server)
+        with (
+            servers.postgres_server(durable=True) as first,
+            contextlib.closing(Server(first)) as server,
+        ):
+            yield lambda: cls(server)
 
     @property
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -83,4 +84,7 @@ class Rows:
     def _release(self) -> None:
         cursor, self._cursor = self._cursor, None
         if cursor is not None:
-            cursor.close()
+            # A server is asked to close its cursor, and may be gone. What was fetched is here, and
+            # whatever uses the connection next is told.
+            with suppress(*self._tx.errors):
+                cursor.close()
