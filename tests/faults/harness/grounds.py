@@ -40,8 +40,6 @@ class Ground(ABC):
     """The engine, as in an address."""
     url: str
     """Where the store is opened."""
-    furnished = False
-    """Whether the district that is copied was made."""
 
     @property
     def worker_url(self) -> str:
@@ -62,12 +60,8 @@ class Ground(ABC):
         """Ask the engine itself whether its files are sound."""
 
     @abstractmethod
-    def furnish(self, put: Callable[[assetflow.District], None]) -> None:
-        """Make a district to be copied, once."""
-
-    @abstractmethod
-    def copy(self) -> str:
-        """The address of a copy of the furnished district."""
+    def furnished(self, put: Callable[[assetflow.District], None]) -> tuple[str, str]:
+        """A new district in which something was put: its address and its id."""
 
     @abstractmethod
     def broken(self, *, lost: bool) -> BaseException:
@@ -140,18 +134,15 @@ class SqliteGround(Ground):
             found = connection.execute("PRAGMA integrity_check").fetchall()
         assert found == [("ok",)], found
 
-    def furnish(self, put: Callable[[assetflow.District], None]) -> None:
-        if not self.furnished:
-            self.furnished = True
+    def furnished(self, put: Callable[[assetflow.District], None]) -> tuple[str, str]:
+        if not self._copies:
             with self.open(actor="founder", create=True) as district:
                 put(district)
             self.check()  # and the log is in the file
-
-    def copy(self) -> str:
         self._copies += 1
         path = shutil.copyfile(self.path, self.folder / f"copy-{self._copies}.db")
         (self.folder / f"copy-{self._copies - 3}.db").unlink(missing_ok=True)
-        return f"sqlite:///{path}"
+        return f"sqlite:///{path}", HERE
 
     def broken(self, *, lost: bool) -> BaseException:
         problem = sqlite3.OperationalError(f"disk I/O error near {CANARY}")

@@ -99,7 +99,7 @@ class PostgresGround(Ground):
         self.server = server
         self._base = server.started.url
         self._name = f"faults_{next(_numbers)}"
-        self._made: list[str] = []
+        self._districts = 0
         self.url = self._create(self._name)
         with self._prepared(self.url) as engine:
             upgrade(engine)
@@ -147,16 +147,13 @@ class PostgresGround(Ground):
                 assert time.monotonic() < end, "a killed worker's transaction does not end"
                 time.sleep(0.005)
 
-    def furnish(self, put: Callable[[assetflow.District], None]) -> None:
-        if not self.furnished:
-            with self.open(actor="founder", create=True) as district:
-                put(district)
-            self.furnished = True
-
-    def copy(self) -> str:
-        name = f"{self._name}_{len(self._made)}"
-        self._made.append(name)
-        return self._create(name, template=self._name, dropping=self._made[-4:-3])
+    def furnished(self, put: Callable[[assetflow.District], None]) -> tuple[str, str]:
+        """A district beside the others: a database of its own takes seconds to make."""
+        self._districts += 1
+        name = f"district-{self._districts}"
+        with assetflow.open(self.url, district=name, actor="founder", create=True) as district:
+            put(district)
+        return self.url, name
 
     def broken(self, *, lost: bool) -> BaseException:
         """An answer is lost with the connection; a call is refused for want of space."""
@@ -167,11 +164,9 @@ class PostgresGround(Ground):
     def close(self) -> None:
         """Nothing: the server's folder goes with the server."""
 
-    def _create(self, name: str, *, template: str = "template0", dropping: Any = ()) -> str:
+    def _create(self, name: str) -> str:
         with self._admin("postgres") as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-            for old in dropping:
-                admin.execute(f"DROP DATABASE IF EXISTS {old} WITH (FORCE)")
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"{self._base}{name}"
 
     def _admin(self, database: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assetflow.codec import clean_text
@@ -190,7 +191,12 @@ class SqlRead:
 
         def execute() -> Any:
             cursor = self._engine.stream_cursor(self._connection)  # type: ignore[arg-type]  # checked when it runs
-            cursor.execute(statement.sql, statement.bind(values))
+            try:
+                cursor.execute(statement.sql, statement.bind(values))
+            except BaseException:
+                with suppress(*self.errors):
+                    cursor.close()
+                raise
             return cursor
 
         return iter(Rows(self, execute))
