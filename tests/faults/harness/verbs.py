@@ -34,6 +34,7 @@ from assetflow.testing.canned import CannedConnector
 from assetflow.testing.seed import seed_district
 from assetflow.testing.seed_files import roster_zip
 from assetflow.wire import TargetRules, new_webhook_secret
+from assetflow.workflows.personal.sealing import IdentityKey, IdentityKeys
 
 __all__ = ["NO_CALL", "VERBS", "Verb", "facade_verbs", "furnish"]
 
@@ -43,6 +44,7 @@ NO_CALL: Mapping[str, str] = MappingProxyType(
     {
         "acting_as": "binds another actor",
         "close": "lets go of the store",
+        "retention.wipe": "rewrites the file on a connection that is not the store's",
         "run": "hands the district to a thread",
     }
 )
@@ -120,6 +122,7 @@ def furnish(district: assetflow.District) -> None:
 _NOBODY = "http://127.0.0.1:1/events"  # where nobody listens: each call is a failed attempt
 _LOCAL = TargetRules.loopback()
 _SECRET = new_webhook_secret()
+_KEYS = IdentityKeys((IdentityKey(bytes(32)),))
 
 
 def _deliver(district: assetflow.District) -> Any:
@@ -251,11 +254,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "people.change": Verb(
             lambda d: d.people.change("1001", family_name="Ash", grade="10"), once=True
         ),
+        "people.erase": Verb(
+            lambda d: d.people.erase("1002", reason="records-request", wipe=False)
+        ),
+        "people.export": Verb(lambda d: list(d.people.export("1001"))),
         "people.get": Verb(lambda d: d.people.get("1001")),
         "people.holds": Verb(lambda d: d.people.holds("1002")),
         "people.leave": Verb(lambda d: d.people.leave("1002", left_on=date(2026, 11, 20))),
         "people.link_guardian": Verb(lambda d: d.people.link_guardian("1001", "2001")),
         "people.place_hold": Verb(lambda d: d.people.place_hold("1001", note="a fee")),
+        "people.plan_erasure": Verb(lambda d: d.people.plan_erasure("1002")),
         "people.register": Verb(
             lambda d: d.people.register("student", local_id="1009", given_name="Cleo")
         ),
@@ -271,6 +279,12 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "policy.adopt": Verb(lambda d: d.policy.adopt("[custody]\nmax_devices = 3\n"), once=True),
         "policy.current": Verb(lambda d: d.policy.current()),
         "pull": Verb(lambda d: d.pull(_fleet({"status": "DISABLED"}), workers=1), several=True),
+        "retention.expiring": Verb(lambda d: d.retention.expiring(on=date(2040, 1, 1))),
+        "retention.identities": Verb(lambda d: d.retention.identities()),
+        "retention.rotate": Verb(lambda d: d.retention.rotate(_KEYS)),
+        "retention.run": Verb(
+            lambda d: d.retention.run(on=date(2040, 1, 1), dry_run=False, wipe=False), several=True
+        ),
         "runs.get": Verb(lambda d: d.runs.get(_run_id(d))),
         "runs.items": Verb(lambda d: d.runs.items(_run_id(d)).all()),
         "runs.list": Verb(lambda d: d.runs.list().all()),
