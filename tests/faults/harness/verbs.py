@@ -169,6 +169,10 @@ def _roster() -> bytes:
     return roster_zip(evolve(made, people=made.people[:12]))
 
 
+def _export(district: assetflow.District) -> Any:
+    return list(district.export(recipient="state-university", deidentified=True))
+
+
 def _apply(district: assetflow.District) -> Any:
     return district.imports.apply(district.imports.plan_devices(_DEVICES_CSV))
 
@@ -243,6 +247,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             lambda d: d.devices.where(F.asset_tag == "LHS-1").order_by("id").all()
         ),
         "drift": Verb(lambda d: list(d.drift("google"))),
+        "export": Verb(_export, several=True),
         "figures": Verb(lambda d: [d.figures(name) for name in sorted(FIGURES)]),
         "imports.apply": Verb(_apply, several=True),
         "imports.plan_devices": Verb(lambda d: d.imports.plan_devices(_DEVICES_CSV)),
