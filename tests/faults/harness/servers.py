@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,15 +74,28 @@ class Server:
     @staticmethod
     def _gone(pids: list[int]) -> None:
         end = time.monotonic() + _SECONDS
-        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < end:
+        while any(map(_alive, pids)):
+            assert time.monotonic() < end, "a process of the server does not end"
             time.sleep(0.02)
 
 
+def _alive(pid: int) -> bool:
+    """Whether a process runs. One that ended and that nobody waited for does not."""
+    return _status(pid)[:1] not in ([], ["Z"])
+
+
 def _children(pid: int) -> list[int]:
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    )
-    return [int(word) for word in found.stdout.split()]
+    everybody = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [each for each in everybody if _status(each)[1:2] == [str(pid)]]
+
+
+def _status(pid: int) -> list[str]:
+    """A process's state and its parent; empty when it is not there."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return told.rpartition(")")[2].split()[:2]
 
 
 class PostgresGround(Ground):
@@ -125,7 +137,8 @@ class PostgresGround(Ground):
 
     def check(self) -> None:
         """Each index holds what its table holds, by the server's own module, where it has it."""
-        with self._admin(self._name) as admin:
+        everything = f"{self.server.started.admin_url}{self._name}"
+        with psycopg.connect(everything, autocommit=True) as admin:
             has = "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'"
             if admin.execute(has).fetchone():
                 admin.execute("CREATE EXTENSION IF NOT EXISTS amcheck")
@@ -142,7 +155,7 @@ class PostgresGround(Ground):
             "WHERE application_name = 'worker' AND datname = %s"
         )
         end = time.monotonic() + _SECONDS
-        with self._admin("postgres") as admin:
+        with self._asking() as admin:
             while admin.execute(query, [self._name]).fetchone()[0]:
                 assert time.monotonic() < end, "a killed worker's transaction does not end"
                 time.sleep(0.005)
@@ -165,12 +178,12 @@ class PostgresGround(Ground):
         """Nothing: the server's folder goes with the server."""
 
     def _create(self, name: str) -> str:
-        with self._admin("postgres") as admin:
+        with self._asking() as admin:
             admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"{self._base}{name}"
 
-    def _admin(self, database: str) -> Any:
-        return psycopg.connect(f"{self._base}{database}", autocommit=True)
+    def _asking(self) -> Any:
+        return psycopg.connect(f"{self._base}postgres", autocommit=True)
 
     @contextmanager
     def _prepared(self, url: str) -> Iterator[Any]:

@@ -170,7 +170,8 @@ def _roster() -> bytes:
 
 
 def _export(district: assetflow.District) -> Any:
-    return list(district.export(recipient="state-university", deidentified=True))
+    out = district.export(recipient="state-university", deidentified=True)
+    return [list(part()) for part in (out.devices, out.custody, out.figures)]
 
 
 def _apply(district: assetflow.District) -> Any:
@@ -209,6 +210,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "custody.explain_check_in": Verb(lambda d: d.custody.explain_check_in("LHS-2")),
         "custody.explain_check_out": Verb(
             lambda d: d.custody.explain_check_out("LHS-1", to="1001")
+        ),
+        "custody.explain_transfer": Verb(
+            lambda d: d.custody.explain_transfer("LHS-2", to="LHS-12")
         ),
         "custody.held_by": Verb(lambda d: d.custody.held_by("1001").all()),
         "custody.history": Verb(lambda d: d.custody.history("LHS-2").all()),
