@@ -259,6 +259,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "imports.plan_roster": Verb(lambda d: d.imports.plan_roster(_roster())),
         "journal.events": Verb(lambda d: list(d.journal.events())),
         "journal.head": Verb(lambda d: d.journal.head()),
+        "journal.seal": Verb(lambda d: d.journal.seal(key=bytes(32))),
         "journal.verify": Verb(lambda d: d.journal.verify()),
         "people.change": Verb(
             lambda d: d.people.change("1001", family_name="Ash", grade="10"), once=True
