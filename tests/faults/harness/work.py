@@ -162,9 +162,11 @@ def race(given: dict[str, Any], voice: Any) -> None:
     with assetflow.open(given["url"], district=HERE, actor=given["name"]) as district:
         voice.wait()
         out, back = district.custody.check_out, district.custody.check_in
-        for _ in range(given["calls"]):
+        left = given["check_outs"]
+        while left:
             device = tag(dice.randrange(given["devices"]))
             taking = dice.random() < given["taking"]
+            left -= taking
             if not taking and held and dice.random() < 0.8:
                 device = dice.choice(held)
             begun = time.monotonic_ns()
