@@ -27,7 +27,7 @@ def race_for_devices(
     Args:
         ground: An empty database.
         nursery: Forks the hands.
-        check_outs: How many calls of ``check_out``, in all, about.
+        check_outs: How many calls of ``check_out``, in all.
         seed: Of who asks for what.
     """
     begun = time.monotonic()
