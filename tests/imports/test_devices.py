@@ -518,6 +518,35 @@ def test_an_unknown_room_needs_a_site(office, csv_of):
     assert findings(plan) == {2: [("unknown-room", "Room")]}
 
 
+@pytest.mark.parametrize(
+    ("cell", "added"),
+    [
+        *(
+            (text, True)
+            for text in ("204", "B-12", "Room 204", "Cart 07", "Media Center", "Rm. 3A")
+        ),
+        *(
+            (text, True)
+            for text in ("LIB101", "Library", "Storage #2", "Gym (East)", "portable 4b")
+        ),
+        *((text, False) for text in ("Mrs. Miller", "Miller 204", "Room of Zoë Garcia", "García")),
+        *((text, False) for text in ("Rm 12 (Ms Ray)", "Lab Ray", "ask Ann")),
+    ],
+)
+def test_a_room_that_may_be_a_persons_name_is_not_made_by_a_file(office, csv_of, cell, added):
+    file = csv_of(["Tag", "School", "Room"], ["1", "LHS", cell])
+    plan, report = office.take(file)
+    assert report.created == added
+    if added:
+        return
+    assert findings(plan) == {2: [("unknown-room", "Room")]}
+    assert cell not in plan.rejects[0].reason
+    assert not any(cell in e.body for e in office.events())
+    (lhs,) = (p for p in office.all(Place) if p.code == "LHS")
+    office.do(upsert_place, PlaceKind.ROOM, cell, parent_id=lhs.id)  # a person says so
+    assert office.take(file)[1].created == 1
+
+
 def test_a_room_is_found_within_its_site(office, csv_of):
     office.take(
         csv_of(

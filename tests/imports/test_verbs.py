@@ -448,6 +448,10 @@ def test_guardians(office):
     assert office.do(link_guardian, ann.id, mum.id, relation="parent") == made
     assert office.seq() == start
     assert office.do(link_guardian, ann.id, mum.id, relation="guardian").version == 2
+    with pytest.raises(InvalidValue) as caught:
+        office.do(link_guardian, ann.id, mum.id, relation="aunt Zoë Garcia")
+    assert "parent" in caught.value.hint
+    assert "Garcia" not in f"{caught.value} {caught.value.hint}"
     with pytest.raises(InvalidValue, match="only students"):
         office.do(link_guardian, mum.id, ann.id)
     with pytest.raises(InvalidValue, match="their own"):

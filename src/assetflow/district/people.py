@@ -107,7 +107,17 @@ class People:
     def link_guardian(
         self, student: PersonRef, guardian: PersonRef, *, relation: str | None = None
     ) -> Guardianship:
-        """Record a guardian of a student."""
+        """Record a guardian of a student.
+
+        Args:
+            student: The student.
+            guardian: The guardian.
+            relation: A word of [`RELATIONS`][assetflow.model.RELATIONS], such as ``parent``.
+
+        Raises:
+            NotFound: no such person.
+            InvalidValue: the student is no student, or the relation is none of the words.
+        """
         return self._session.write(
             lambda tx, act: verbs.link_guardian(
                 tx,

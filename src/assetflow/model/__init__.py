@@ -52,6 +52,7 @@ from assetflow.model.observed import (
     Sighting,
 )
 from assetflow.model.people import (
+    RELATIONS,
     Actor,
     Guardianship,
     Hold,
@@ -109,6 +110,7 @@ __all__ = [
     "KIND_RETENTION",
     "PROGRAMME_RULES",
     "RECORDS",
+    "RELATIONS",
     "WHOLE",
     "Actor",
     "ActorId",

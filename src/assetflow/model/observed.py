@@ -60,8 +60,8 @@ class ObservedDevice:
     """What that word means here."""
     org_unit_id: Journalled[str | None] = None
     """Id of the org unit, site or group, in one spelling."""
-    org_unit_path: Journalled[str | None] = None
-    """Its path as printed."""
+    org_unit_path: Personal[str | None] = None
+    """Its path as printed. Whoever makes an org unit names it freely, also after a person."""
     auto_update_ends: Journalled[date | None] = None
     """Auto-update expiration without the opt-in."""
     auto_update_ends_extended: Journalled[date | None] = None

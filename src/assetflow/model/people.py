@@ -2,7 +2,7 @@
 
 import enum
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import field, frozen
 
@@ -11,6 +11,7 @@ from assetflow.model.ids import ActorId, PersonId, PlaceId
 from assetflow.model.money import Money
 
 __all__ = [
+    "RELATIONS",
     "Actor",
     "Guardianship",
     "Hold",
@@ -116,6 +117,14 @@ class PersonLink(Record):
     """Grows by one with each change."""
 
 
+RELATIONS: Final = (
+    "parent", "guardian", "relative", "mother", "father", "stepparent", "grandparent", "sibling",
+    "foster-parent", "other",
+)  # fmt: skip
+"""What a guardian may be to a student: a closed list, since the word stands in the journal. The
+first three are OneRoster's."""
+
+
 @frozen(kw_only=True, field_transformer=quiet)
 class Guardianship(Record):
     """A guardian of a student."""
@@ -133,7 +142,7 @@ class Guardianship(Record):
     guardian_id: Journalled[PersonId]
     """The guardian."""
     relation: Journalled[str | None] = None
-    """How the roster names it: ``parent``, ``guardian``, ``relative``."""
+    """A word of [`RELATIONS`][assetflow.model.RELATIONS]."""
     version: Journalled[int] = 1
     """Grows by one with each change."""
 

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from assetflow.errors import DuplicateKey, InvalidValue
 from assetflow.model import (
+    RELATIONS,
     F,
     Guardianship,
     Person,
@@ -165,8 +166,14 @@ def guardian_entry(
     """The entry that records a guardian of a student; ``None`` when nothing differs.
 
     Raises:
-        InvalidValue: somebody would be their own guardian.
+        InvalidValue: somebody would be their own guardian, or a relation that is no word of
+            [`RELATIONS`][assetflow.model.RELATIONS].
     """
+    if after.relation is not None and after.relation not in RELATIONS:
+        raise InvalidValue(
+            "the relation is none of the words: it stands in the journal, which cannot be erased",
+            hint=f"One of: {', '.join(RELATIONS)}.",
+        )
     if after.student_id == after.guardian_id:
         raise InvalidValue("nobody is their own guardian", person_id=after.student_id)
     if before is not None:
@@ -267,7 +274,7 @@ def link_guardian(
 
     Raises:
         NotFound: no such person.
-        InvalidValue: the student is no student, or their own guardian.
+        InvalidValue: the student is no student, or their own guardian; or an unknown relation.
     """
     tx.lock((Person, (student_id,)), (Person, (guardian_id,)))
     student = found(tx, Person, student_id)

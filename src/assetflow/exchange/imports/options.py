@@ -107,7 +107,8 @@ class DeviceImport(_Import):
     match_on: tuple[str, ...] = field(default=("serial", "asset_tag"), converter=_names)
     """The fields by which a row finds its device, the first before the others."""
     create_rooms: bool = True
-    """Whether an unknown room of a known site is added; else its row is rejected."""
+    """Whether an unknown room of a known site is added; else its row is rejected. Only one whose
+    cell reads like a room's number or code is: a teacher's name has no place in the journal."""
 
     def __attrs_post_init__(self) -> None:
         _check_keys(self.match_on, ("serial", "asset_tag"))

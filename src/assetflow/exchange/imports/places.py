@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assetflow.store.ports import Entry, ReadTransaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["PlaceBook", "place_text"]
+__all__ = ["PlaceBook", "place_text", "reads_like_a_room"]
 
 _SITES = (
     PlaceKind.SITE,
@@ -36,6 +36,35 @@ _ROOMS = (
     PlaceKind.BUILDING,
 )
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,9}")
+
+
+_WORDS = frozenset(
+    {
+        "annex", "area", "art", "auditorium", "band", "bay", "bench", "bldg", "block",
+        "building", "cabinet", "cafeteria", "cage", "cart", "center", "centre", "choir",
+        "class", "classroom", "closet", "cohort", "computer", "conference", "counseling",
+        "desk", "district", "drawer", "east", "elementary", "floor", "front", "gym",
+        "gymnasium", "hall", "help", "high", "idf", "it", "kg", "kindergarten", "kitchen", "lab",
+        "laboratory", "library", "lmc", "locker", "lounge", "lower", "main", "makerspace",
+        "math", "maths", "mdf", "media", "middle", "mobile", "music", "north", "nurse",
+        "office", "pe", "pk", "portable", "prek", "reading", "repair", "resource", "rm",
+        "room", "science", "server", "shed", "shelf", "shop", "south", "spare", "sped",
+        "staff", "stage", "stem", "stock", "storage", "store", "storeroom", "studio", "study",
+        "tech", "technology", "testing", "theater", "theatre", "trailer", "tv", "unit",
+        "upper", "warehouse", "west", "wing", "workroom", "yard",
+    }
+)  # fmt: skip
+_PART = re.compile(r"[a-z]{0,3}\d{1,5}[a-z]{0,2}|[a-z]")
+
+
+def reads_like_a_room(text: str) -> bool:
+    """Whether a cell is a room's number, code or plain name: ``204``, ``B-12``, ``Cart 7``, ``Media Center``.
+
+    A room that a file adds stands in the journal with its name, for good, and a free cell may
+    hold the name of its teacher. So every part of it is a number, a letter, or a word for rooms.
+    """
+    parts = re.split(r"[\s#./,&()_-]+", text.strip().casefold())
+    return all(p in _WORDS or _PART.fullmatch(p) for p in parts if p) and any(parts)
 
 
 def place_text(place: Place | None) -> str | None:
@@ -139,6 +168,12 @@ class PlaceBook:
             raise BadCell(
                 f"unknown-{what}",
                 f"names no {what} that is known; add it first, or say create_{what}s=True",
+            )
+        if what == "room" and not reads_like_a_room(text):
+            raise BadCell(
+                "unknown-room",
+                "names no room that is known, and does not read like a room's number or code; a"
+                " person's name would stay in the journal, so add the room yourself first",
             )
         shown = self.spellings.get(what, {}).get(fold_name(text), " ".join(text.split()))
         code = shown if what == "site" and _CODE.fullmatch(shown) else None
