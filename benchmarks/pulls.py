@@ -26,9 +26,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from assetflow.exchange.report import PullReport
+    from assetflow.model import ObservedDevice
     from benchmarks.world import World
 
-__all__ = ["Upserts", "changed_rows", "checked", "decode_and_digest", "unchanged_rows"]
+__all__ = [
+    "Upserts",
+    "changed_rows",
+    "checked",
+    "decode_and_digest",
+    "observation_row",
+    "unchanged_rows",
+]
 
 _BATCH = 3_000
 
@@ -170,6 +178,13 @@ def changed_rows(world: World) -> Iterator[Line]:
     )
 
 
+def observation_row(observed: ObservedDevice) -> tuple[Any, ...]:
+    """What a source said of a device, as the table keeps it; no raw record."""
+    facts = msgspec.json.encode(facts_of(observed)).decode()
+    key = (LINCOLN, "google", observed.source_id)
+    return (*key, None, digest(observed), facts, "r", "r", None, None, None)
+
+
 class Upserts:
     """The plain way: every record is sent to the database, which keeps what is different.
 
@@ -194,25 +209,9 @@ class Upserts:
         )
 
     def run(self, connector: PagesConnector, expected: int | None = None) -> None:
-        encode = msgspec.json.encode
         changed_rows, batch = 0, []
         for page in connector.ready():
-            for observed in page.items:
-                facts = encode(facts_of(observed)).decode()
-                row = (
-                    LINCOLN,
-                    "google",
-                    observed.source_id,
-                    None,
-                    digest(observed),
-                    facts,
-                    "r",
-                    "r",
-                    None,
-                    None,
-                    None,
-                )
-                batch.append(row)
+            batch += map(observation_row, page.items)
             if len(batch) >= _BATCH:
                 changed_rows += self._send(batch)
                 batch = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
+from assetflow.store.sql.dialects import Engine
 from assetflow.store.sql.sqlite import SqliteEngine
 from assetflow.store.sql.statements import Prepared
 
-__all__ = ["Constructs", "RecordingEngine", "Sent", "replay"]
+__all__ = ["Constructs", "RecordingEngine", "Sent", "recording", "replay"]
 
 
 class Sent(NamedTuple):
@@ -20,17 +22,24 @@ class Sent(NamedTuple):
     """``execute``, ``executemany``, ``commit`` or ``rollback``."""
     sql: str = ""
     values: Any = ()
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
-class RecordingEngine(SqliteEngine):
-    """SQLite as the store uses it, and a list of everything that was sent."""
+def recording(engine: type[Engine]) -> Any:
+    """An engine as the store uses it, with a list ``sent`` of everything that was sent."""
 
-    def __init__(self, url: sa.URL, *, lock_timeout: float = 30.0) -> None:
-        super().__init__(url, lock_timeout=lock_timeout)
-        self.sent: list[Sent] = []
+    class Recording(engine):  # type: ignore[valid-type,misc]  # a mix-in over any engine
+        def __init__(self, url: sa.URL, *, lock_timeout: float = 30.0) -> None:
+            super().__init__(url, lock_timeout=lock_timeout)
+            self.sent: list[Sent] = []
 
-    def connect(self) -> Any:
-        return _Connection(super().connect(), self.sent)
+        def connect(self) -> Any:
+            return _Connection(super().connect(), self.sent)
+
+    return Recording
+
+
+RecordingEngine = recording(SqliteEngine)
 
 
 class _Connection:
@@ -67,9 +76,13 @@ class _Cursor:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def execute(self, sql: str, values: Any = ()) -> Any:
-        self._sent.append(Sent("execute", sql, values))
-        return self._real.execute(sql, values)
+    def cursor(self, *name: str) -> _Cursor:
+        """Of a connection; with a name, one that the server keeps."""
+        return _Cursor(self._real.cursor(*name), self._sent)
+
+    def execute(self, sql: str, values: Any = (), **options: Any) -> Any:
+        self._sent.append(Sent("execute", sql, values, options))
+        return self._real.execute(sql, values, **options)
 
     def executemany(self, sql: str, values: Any) -> Any:
         self._sent.append(Sent("executemany", sql, values))
@@ -81,7 +94,7 @@ def replay(connection: Any, sent: Sequence[Sent]) -> None:
     cursor = connection.cursor()
     for call in sent:
         if call.method == "execute":
-            cursor.execute(call.sql, call.values)
+            cursor.execute(call.sql, call.values, **call.options)
             if cursor.description is not None:
                 cursor.fetchall()
         elif call.method == "executemany":

@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from benchmarks import acts, books, bulk, decode, importing, over_http, pulls
+from benchmarks import (
+    acts,
+    beside,
+    books,
+    bulk,
+    decode,
+    importing,
+    on_server,
+    over_http,
+    pulls,
+    writers,
+)
 
 if TYPE_CHECKING:
     from benchmarks.measure import Line
@@ -24,6 +35,11 @@ ROWS: Mapping[str, Callable[[World], Iterator[Line]]] = MappingProxyType(
         "changed": pulls.changed_rows,
         "check-out": acts.check_out_rows,
         "scale": acts.scale_rows,
+        "server-check-out": on_server.check_out_rows,
+        "server-insert": on_server.insert_rows,
+        "server-changed": on_server.changed_rows,
+        "writers": writers.writer_rows,
+        "beside": beside.beside_rows,
         "import": importing.rows,
         "books": books.rows,
     }

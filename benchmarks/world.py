@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import assetflow
 from assetflow.model import DistrictId
 from assetflow.store.sql import SqlStore
+from benchmarks.server import Postgres
 from benchmarks.source import Pages, PagesConnector, first_pages
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class World:
         self.scale = scale
         self._folder = tempfile.TemporaryDirectory(prefix="assetflow-bench-")
         self.folder = Path(self._folder.name)
+        self._stack = ExitStack()
         self.year = 2026
         """The year in which the large fleet made contact last."""
         self.carts = 0
@@ -72,7 +74,17 @@ class World:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self._stack.close()
         self._folder.cleanup()
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        """A PostgreSQL server.
+
+        Raises:
+            Missing: there is none.
+        """
+        return Postgres(self._stack)
 
     @cached_property
     def pages(self) -> Pages:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from benchmarks import __main__ as command
-from benchmarks.measure import Compared, Line, Target, compare, micros
+from benchmarks.measure import Compared, Line, Missing, Target, compare, micros
 from benchmarks.rows import ROWS
 from benchmarks.source import PagesConnector, changed, first_pages, seen_again
 from benchmarks.world import TINY, World
@@ -18,9 +18,12 @@ def world():
 
 # Servers in processes of their own take seconds to start.
 STARTS_A_SERVER = ("client", "shards")
+ON_POSTGRESQL = (*[name for name in ROWS if name.startswith("server-")], "writers", "beside")
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in STARTS_A_SERVER])
+@pytest.mark.parametrize(
+    "name", [name for name in ROWS if name not in STARTS_A_SERVER + ON_POSTGRESQL]
+)
 def test_a_row_runs_and_says_what_it_compared(world, name):
     lines = list(ROWS[name](world))
     assert lines
@@ -35,6 +38,29 @@ def test_a_row_runs_and_says_what_it_compared(world, name):
 def test_a_row_over_http_runs(world, name):
     [line] = ROWS[name](world)
     assert line.skipped or line.ratio > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ON_POSTGRESQL)
+def test_a_row_on_postgresql_runs(world, name):
+    lines = list(ROWS[name](world))
+    assert lines
+    for line in lines:
+        assert line.skipped or line.ratio > 0
+
+
+def test_a_row_without_a_server_is_left_out_visibly(monkeypatch):
+    def missing(*_args, **_kwargs):
+        raise Missing("no PostgreSQL: apt install postgresql")
+
+    monkeypatch.setattr("benchmarks.world.Postgres", missing)
+    with World(TINY) as bare:
+        for name in ON_POSTGRESQL:
+            if name != "writers":  # which has a file to measure first
+                [line] = ROWS[name](bare)
+                assert line.skipped
+                assert "apt install" in line.peer
 
 
 def test_a_short_row_is_no_failure_and_a_broken_one_is(monkeypatch, tmp_path, capsys):
