@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from assetflow.errors import ConfigError
+from assetflow.store.sql.mariadb import MariadbEngine
 from assetflow.store.sql.postgres import PostgresEngine
 from assetflow.store.sql.sqlite import SqliteEngine
 
@@ -17,6 +18,7 @@ __all__ = ["engine_for"]
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+_MARIADB = ("mariadb", "mariadb+pymysql", "mysql", "mysql+pymysql")
 _EXAMPLES = "sqlite:///lincoln.db or postgresql://assetflow@db.example.org/lincoln"
 
 
@@ -41,4 +43,6 @@ def engine_for(url: str, *, lock_timeout: float) -> Engine:
         return SqliteEngine(parsed, lock_timeout=lock_timeout)
     if parsed.drivername in _POSTGRES:
         return PostgresEngine(parsed, lock_timeout=lock_timeout)
+    if parsed.drivername in _MARIADB:
+        return MariadbEngine(parsed, lock_timeout=lock_timeout)
     raise ConfigError("the store's URL names a database not known here", hint=_EXAMPLES)
