@@ -181,3 +181,9 @@ def postgres():
 def mariadb():
     """A MariaDB server of this machine: a `assetflow.testing.servers.DatabaseServer`."""
     yield from _server(mariadb_server)
+
+
+@pytest.fixture(scope="session")
+def test_url():
+    """The address of a database that somebody wants the tests of stores to meet too."""
+    return TEST_URL

@@ -1,39 +1,14 @@
-"""The store on PostgreSQL conforms, and does what the store in memory does, command by command."""
+"""The store on servers conforms, and does what the store in memory does, command by command."""
 
-import secrets
-
-import psycopg
 import pytest
 from hypothesis import settings
 
 from assetflow.store.schema import kind_of
 from assetflow.store.sql import SqlStore
-from assetflow.store.sql.addresses import engine_for
-from assetflow.store.sql.migrate import upgrade
 from assetflow.store.sql.tables import TABLES
 from assetflow.testing import StoreConformance, store_machine
 
 WAIT = 20.0
-
-
-def migrated(server):
-    """The address of a new database of a server, with the tables of a store."""
-    name = f"t{secrets.token_hex(6)}"
-    with psycopg.connect(f"{server.url}postgres", autocommit=True) as admin:
-        # An order of text that is not that of bytes, to show that the store brings its own.
-        admin.execute(f"CREATE DATABASE {name}")
-    engine = engine_for(server.url + name, lock_timeout=WAIT)
-    try:
-        upgrade(engine)
-    finally:
-        engine.close()
-    return server.url + name
-
-
-@pytest.fixture(scope="module")
-def url(postgres):
-    """One database for all: the suite uses districts of its own in each test."""
-    return migrated(postgres)
 
 
 @pytest.fixture
@@ -50,11 +25,17 @@ def opened():
         store.close()
 
 
-class TestPostgresStore(StoreConformance):
+class OnAServer(StoreConformance):
+    """What the suite needs of a server; a subclass gives the address of a database."""
+
     @pytest.fixture
-    def behind(self, url, postgres):
-        """The address for whoever changes rows behind the store's back, past row-level security."""
-        return url.replace(postgres.url, postgres.admin_url)
+    def url(self):
+        raise NotImplementedError
+
+    @pytest.fixture
+    def admin_url(self, url):
+        """The address for whoever changes rows behind the store's back."""
+        return url
 
     @pytest.fixture
     def store(self, url, opened):
@@ -73,25 +54,27 @@ class TestPostgresStore(StoreConformance):
         return lambda on_commit: opened(url, on_commit=on_commit)
 
     @pytest.fixture
-    def tamper(self, behind):
+    def tamper(self, admin_url, behind):
         def change(store, district, seq, column, value):
-            with psycopg.connect(behind) as cracker:
-                where, at = "WHERE district_id = %s AND seq = %s", (district, seq)
+            where, at = "WHERE district_id = %s AND seq = %s", (district, seq)
+            with behind(admin_url) as cracker:
                 if column == "*":
-                    cracker.execute(f"DELETE FROM af_event {where}", at)
+                    cracker.exec_driver_sql(f"DELETE FROM af_event {where}", at)
                 else:
-                    cracker.execute(f"UPDATE af_event SET {column} = %s {where}", (value, *at))
+                    change = f"UPDATE af_event SET {column} = %s {where}"
+                    cracker.exec_driver_sql(change, (value, *at))
 
         return change
 
     @pytest.fixture
-    def alter(self, behind):
+    def alter(self, admin_url, behind):
         def change(store, district, record):
             kind = kind_of(record)
-            columns = ", ".join(f'"{c.name}" = %s' for c in kind.columns)
-            key = " AND ".join(f'"{name}" = %s' for name in kind.key)
-            with psycopg.connect(behind) as cracker:
-                cracker.execute(
+            with behind(admin_url) as cracker:
+                quote = cracker.dialect.identifier_preparer.quote_identifier
+                columns = ", ".join(f"{quote(c.name)} = %s" for c in kind.columns)
+                key = " AND ".join(f"{quote(name)} = %s" for name in kind.key)
+                cracker.exec_driver_sql(
                     f"UPDATE {TABLES[kind.name].name} SET {columns} "
                     f"WHERE district_id = %s AND {key}",
                     (*kind.codec.plain(record), district, *kind.key_of(record)),
@@ -100,22 +83,69 @@ class TestPostgresStore(StoreConformance):
         return change
 
 
-MACHINE = {}
+class TestPostgresStore(OnAServer):
+    @pytest.fixture
+    def url(self, postgres_url):
+        return postgres_url
+
+    @pytest.fixture
+    def admin_url(self, url, postgres):
+        """A role past row-level security."""
+        return url.replace(postgres.url, postgres.admin_url)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _machines_database(url):
-    MACHINE["url"] = url
+class TestMariadbStore(OnAServer):
+    @pytest.fixture
+    def url(self, mariadb_url):
+        return mariadb_url
 
 
-Machine = store_machine(lambda: SqlStore.open(MACHINE["url"], lock_timeout=WAIT))
+class TestGivenStore(OnAServer):
+    """Any server: ``ASSETFLOW_TEST_URL=... python scripts/dev.py test -k GivenStore``."""
+
+    @pytest.fixture
+    def url(self, given_url):
+        return given_url
 
 
-class TestPostgresMachine(Machine.TestCase):
-    settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+# --- state machines --------------------------------------------------------------------------
+
+ADDRESSES = {}
+
+
+@pytest.fixture
+def _postgres_machine(postgres_url):
+    ADDRESSES["postgresql"] = postgres_url
+
+
+@pytest.fixture
+def _mariadb_machine(mariadb_url):
+    ADDRESSES["mariadb"] = mariadb_url
+
+
+def machine(name):
+    return store_machine(lambda: SqlStore.open(ADDRESSES[name], lock_timeout=WAIT)).TestCase
+
+
+@pytest.mark.usefixtures("_postgres_machine")
+class TestPostgresMachine(machine("postgresql")):
+    settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.usefixtures("_mariadb_machine")
+class TestMariadbMachine(machine("mariadb")):
+    settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-class TestPostgresMachineLong(Machine.TestCase):
+@pytest.mark.usefixtures("_postgres_machine")
+class TestPostgresMachineLong(machine("postgresql")):
+    settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("_mariadb_machine")
+class TestMariadbMachineLong(machine("mariadb")):
     settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

@@ -107,7 +107,7 @@ def mariadb_server(*, durable: bool = False) -> Iterator[DatabaseServer]:
         _run([install, *base, "--auth-root-authentication-method=normal", "--skip-test-db"], user)
         start = folder / "start.sql"
         start.write_text(
-            f"CREATE USER assetflow@'{_HOST}'; GRANT ALL ON *.* TO assetflow@'{_HOST}';",
+            f"CREATE USER assetflow@'{_HOST}';\nGRANT ALL ON *.* TO assetflow@'{_HOST}';\n",
             encoding="ascii",
         )
         start.chmod(0o644)

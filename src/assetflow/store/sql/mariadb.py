@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from assetflow.errors import ConfigError, MissingExtra, StoreLocked, StoreUnavailable
 from assetflow.store.sql.mariadb_faults import is_lost, meaning, unreachable
+from assetflow.store.sql.row_security import NOWHERE, Reach
 from assetflow.store.sql.servers import ServerEngine
 from assetflow.store.sql.tables import PREFIX
 
@@ -82,14 +83,18 @@ class MariadbEngine(ServerEngine):
 
     # --- transactions ---
 
-    def begin_read(self, connection: PoolProxiedConnection) -> None:
+    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:
         """One snapshot, taken now."""
         driver: Any = connection.driver_connection
         driver.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         driver.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 
     def begin_write(
-        self, connection: PoolProxiedConnection, durability: Durability, wait: float
+        self,
+        connection: PoolProxiedConnection,
+        durability: Durability,
+        wait: float,
+        reach: Reach = NOWHERE,
     ) -> None:
         """At the session's level. What a commit waits for is the server's own setting."""
         driver: Any = connection.driver_connection

@@ -269,7 +269,7 @@ def _named(kind: Kind, column: Column) -> Iterator[ReportColumn]:
 
 def _select(report: Report, engine: str) -> str:
     joins: dict[str, str] = {}
-    shown = [f"{_expression(c, engine, joins)} AS {c.name}" for c in report.columns]
+    shown = [f"{_expression(c, engine, joins)} AS {_quoted(c.name, engine)}" for c in report.columns]
     after = "".join(f" {join}" for join in joins.values())
     return f"SELECT {', '.join(shown)} FROM {report.table} AS r{after}"  # noqa: S608  # names of ours
 
@@ -278,10 +278,15 @@ def _expression(column: ReportColumn, engine: str, joins: dict[str, str]) -> str
     kept = column.column
     if kept is None:
         return _joined(column.name, joins)
-    name = f"r.{kept.name}"
+    name = f"r.{_quoted(kept.name, engine)}"
     if kept.type is ColumnType.MINOR:
         return _money(name, f"r.{kept.field}_currency", engine)
     return _TYPES[engine].get(kept.type, "{0}").format(name)
+
+
+def _quoted(name: str, engine: str) -> str:
+    """Some of our names, such as ``condition``, are words of MariaDB's and MySQL's."""
+    return f"`{name}`" if engine == "mysql" else name
 
 
 def _joined(name: str, joins: dict[str, str]) -> str:
