@@ -31,7 +31,9 @@ def _database(server, *, upgraded=True):
     postgres = server.url.startswith("postgresql")
     with _behind(server.url + ("postgres" if postgres else "")) as admin:
         # An order of text that is not that of bytes, to show that the store brings its own.
-        own = "TEMPLATE template0 LC_COLLATE 'C.UTF-8'" if postgres else "COLLATE utf8mb4_general_ci"
+        own = (
+            "TEMPLATE template0 LC_COLLATE 'C.UTF-8'" if postgres else "COLLATE utf8mb4_general_ci"
+        )
         admin.exec_driver_sql(f"CREATE DATABASE {name} {own}")
     url = server.url + name
     if upgraded:

@@ -57,7 +57,7 @@ class MariadbEngine(ServerEngine):
         )
         kind = url.get_backend_name()
         super().__init__(url, f"{kind}+pymysql", lock_timeout=lock_timeout)
-        options: dict[str, Any] = self.dialect.create_connect_args(self._url)[1]
+        options = dict(self.dialect.create_connect_args(self._url)[1])
         options.setdefault("connect_timeout", _CONNECT_SECONDS)
         self._options = options | {"charset": "utf8mb4", "autocommit": True}
 
@@ -83,7 +83,7 @@ class MariadbEngine(ServerEngine):
 
     # --- transactions ---
 
-    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:
+    def begin_read(self, connection: PoolProxiedConnection, reach: Reach = NOWHERE) -> None:  # noqa: ARG002  # for row-level security
         """One snapshot, taken now."""
         driver: Any = connection.driver_connection
         driver.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -92,9 +92,9 @@ class MariadbEngine(ServerEngine):
     def begin_write(
         self,
         connection: PoolProxiedConnection,
-        durability: Durability,
-        wait: float,
-        reach: Reach = NOWHERE,
+        durability: Durability,  # noqa: ARG002  # a setting of the server
+        wait: float,  # noqa: ARG002  # set for the session
+        reach: Reach = NOWHERE,  # noqa: ARG002  # for row-level security
     ) -> None:
         """At the session's level. What a commit waits for is the server's own setting."""
         driver: Any = connection.driver_connection
@@ -184,7 +184,7 @@ class MariadbEngine(ServerEngine):
         """
         wait = max(round(self.lock_timeout), 1)
         name = "CONCAT('assetflow ', LEFT(SHA1(DATABASE()), 40))"
-        got = connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {wait})").scalar()  # noqa: S608
+        got = connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {wait})").scalar()
         if got != 1:
             raise StoreLocked("another process is upgrading the database", waited_ms=wait * 1000)
         try:

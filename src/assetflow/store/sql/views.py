@@ -269,7 +269,9 @@ def _named(kind: Kind, column: Column) -> Iterator[ReportColumn]:
 
 def _select(report: Report, engine: str) -> str:
     joins: dict[str, str] = {}
-    shown = [f"{_expression(c, engine, joins)} AS {_quoted(c.name, engine)}" for c in report.columns]
+    shown = [
+        f"{_expression(c, engine, joins)} AS {_quoted(c.name, engine)}" for c in report.columns
+    ]
     after = "".join(f" {join}" for join in joins.values())
     return f"SELECT {', '.join(shown)} FROM {report.table} AS r{after}"  # noqa: S608  # names of ours
 
