@@ -53,14 +53,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Python 3.13 warns when a listing that was left half read takes its connection along at
-    # collection, in whichever test happens to run then. An open matter of the store, not of tests.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:unclosed database in <sqlite3.Connection:ResourceWarning"
-    )
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for name, reason in GATES.items():
         if not config.getoption(f"--{name}"):

@@ -386,7 +386,9 @@ class SqliteEngine(Engine):
         """The last connection of all processes brings the file up to date."""
         self._closed = True
         while self._ready:
-            self._ready.pop().close()
+            connection = self._ready.pop()
+            connection.invalidate()  # not back to a pool that may be gone
+            connection.close()
         self.sa_engine.dispose()
 
 
