@@ -48,9 +48,11 @@ class RunRow:
     linked: int
     """Records matched to devices that were there."""
     changed: int
-    """Records whose tracked fields changed."""
+    """Records of known devices whose tracked fields changed."""
     unchanged: int
-    """Records equal to the last observation."""
+    """Records equal to the last observation, of devices that are known."""
+    unmatched: int
+    """Records that belong to no device: several could be it, or none may be made of it."""
     absent: int
     """Records that a complete listing no longer had."""
     disagreements: int
@@ -80,6 +82,7 @@ _RUN_FIELDS = (
     "linked",
     "changed",
     "unchanged",
+    "unmatched",
     "absent",
     "disagreements",
     "problems",

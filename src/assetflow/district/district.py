@@ -93,7 +93,7 @@ class District:
         workers: int = 4,
         max_change_percent: int | None = None,
         max_absent_percent: int | None = None,
-        max_new_percent: int = 50,
+        max_new_percent: int | None = None,
         on_progress: OnProgress | None = None,
     ) -> PullReport:
         """Read all devices of a source and bring the records up to date; safe to kill and to repeat.
@@ -103,13 +103,13 @@ class District:
             workers: Listings read at once.
             max_change_percent: Instead of the policy's: how much of the known fleet may change.
             max_absent_percent: Instead of the policy's: how much of it may be gone.
-            max_new_percent: How many new records, against the known ones, a run may bring.
+            max_new_percent: Instead of the policy's: how many new records it may bring.
             on_progress: Told at each step.
 
         Raises:
             ConnectorError: the source could not be read to its end; the next pull goes on from there.
             IncompleteListing: fewer records than the source counts; absence was not judged.
-            ChangeGuardTripped: too much would change; none of it was applied.
+            ChangeGuardTripped: too much would change, be new or be absent; no such record was applied.
             TooManyProblems: too many records could not be read.
             RunInProgress: another process pulls from this source.
         """

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field, frozen
 
@@ -24,24 +24,21 @@ from assetflow.model import (
     RunPage,
     RunShard,
     RunStatus,
-    StagedRecord,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from assetflow.connectors.spec import Shard, ShardPlan
     from assetflow.store.ports import ReadTransaction, Transaction
 
 __all__ = [
-    "KEPT_RUNS",
     "LEASE",
     "Read",
     "begin",
+    "ended",
     "fence",
     "is_dead",
     "new_owner",
-    "prune",
+    "newest_ended",
     "resume_points",
 ]
 
@@ -50,9 +47,6 @@ LEASE = timedelta(minutes=5)
 
 _DONE_LIFE = 3_600.0
 """Seconds for which a finished listing of an interrupted run still counts."""
-
-KEPT_RUNS = 7
-"""Of how many runs of a source the pages' ids are kept."""
 
 
 def new_owner() -> str:
@@ -254,17 +248,16 @@ class Read:
         return read
 
 
-def prune(tx: Transaction, *, source: str, what: str) -> None:
-    """Drop the page ids and leftovers of old runs; their counts and items stay."""
-    ended = Query(
+def newest_ended(tx: ReadTransaction, source: str, what: str = "device") -> RunId | None:
+    """The newest run of a source that has ended, however it ended."""
+    ids: Any = tx.values(evolve(ended(source, what), limit=1), ("id",))
+    return next((run_id for (run_id,) in ids), None)
+
+
+def ended(source: str, what: str) -> Query[Run]:
+    """The runs of a source that have ended, the newest first."""
+    return Query(
         kind=Run,
         where=(F.source == source) & (F.what == what) & (F.status != RunStatus.RUNNING),
         order=(Order("started_at", descending=True),),
     )
-    old: Sequence[str] = [run_id for (run_id,) in tx.values(ended, ("id",))][
-        KEPT_RUNS - 1 : KEPT_RUNS + 5
-    ]
-    for run_id in old:
-        for kind, rest in ((RunPage, ("shard", "page")), (StagedRecord, ("source_id",))):
-            rows = tx.values(Query(kind=kind, where=F.run_id == run_id), rest)
-            tx.delete(kind, [(run_id, *row) for row in rows])

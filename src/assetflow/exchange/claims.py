@@ -24,7 +24,6 @@ from assetflow.model import (
     PlaceId,
     PlaceLink,
     Query,
-    Run,
     RunItem,
     Sighting,
 )
@@ -50,11 +49,12 @@ from assetflow.store.ports import Entry, Put
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from assetflow.exchange.tally import Tally
     from assetflow.model import ObservedDevice
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["Claim", "Claims", "Tally", "compress_raw", "sighting_of", "too_long"]
+__all__ = ["Claim", "Claims", "compress_raw", "is_open", "placed", "sighting_of", "too_long"]
 
 
 @frozen
@@ -69,39 +69,8 @@ class Claim:
     """The vendor's record, compressed."""
     raw_dictionary: int | None = None
     """Version of the dictionary that it was compressed with."""
-
-
-@define
-class Tally:
-    """Counts of a run as it goes."""
-
-    seen: int = 0
-    """Records read."""
-    created: int = 0
-    """Devices registered."""
-    linked: int = 0
-    """Records matched to devices that were there."""
-    changed: int = 0
-    """Records whose tracked fields changed."""
-    unchanged: int = 0
-    """Records equal to the last observation."""
-    absent: int = 0
-    """Records that a complete listing no longer had."""
-    disagreements: int = 0
-    """Fields on which source and district differ."""
-    problems: int = 0
-    """Records that could not be read."""
-
-    @classmethod
-    def of(cls, run: Run) -> Tally:
-        """The counts as a run's row has them."""
-        return cls(*(getattr(run, name) for name in cls.__slots__ if name != "__weakref__"))
-
-    def onto(self, run: Run) -> Run:
-        """The run's row with these counts."""
-        return evolve(
-            run, **{name: getattr(self, name) for name in self.__slots__ if name != "__weakref__"}
-        )
+    standing: str = "new"
+    """``new``, ``changed``, or ``unmatched`` for one that is as it was but belongs to no device."""
 
 
 def compress_raw(record: bytes, dictionary: bytes) -> bytes:
@@ -236,22 +205,15 @@ class Claims:
         devices: dict[tuple[Any, ...], Device],
         tally: Tally,
     ) -> None:
-        if match.how == "unsure":
-            self._item(
-                claim, ItemOutcome.AMBIGUOUS, reason=match.reason, candidates=match.candidates
-            )
-            tally.changed += before is not None and before.digest != claim.digest
-            self._observe(claim, None, before)
+        if is_open(act, match):
+            if before is None or before.digest != claim.digest:  # else it was told before
+                self._leave_open(claim, match, before)
         elif match.device_id is None:
-            if act.policy.pull.create_devices:
-                device = self._register(act, claim)
-                devices[device.id,] = device
-                tally.created += 1
-                self._item(claim, ItemOutcome.CREATED, device_id=device.id)
-                self._observe(claim, device.id, before)
-            else:
-                self._item(claim, ItemOutcome.REFUSED, reason="devices-are-not-created")
-                self._observe(claim, None, before)
+            device = self._register(act, claim)
+            devices[device.id,] = device
+            tally.created += 1
+            self._item(claim, ItemOutcome.CREATED, device_id=device.id)
+            self._observe(claim, device.id, before)
         else:
             held = devices[match.device_id,]
             linking = match.how != "source-id"
@@ -262,6 +224,15 @@ class Claims:
             self._observe(claim, after.id, before)
 
     # --- deciding ---------------------------------------------------------------------------
+
+    def _leave_open(self, claim: Claim, match: Match, before: Observation | None) -> None:
+        """A claim that belongs to no device: a person must say, or the policy makes none of it."""
+        if match.how == "unsure":
+            outcome, reason = ItemOutcome.AMBIGUOUS, match.reason
+        else:
+            outcome, reason = ItemOutcome.REFUSED, "devices-are-not-created"
+        self._item(claim, outcome, reason=reason, candidates=match.candidates)
+        self._observe(claim, None, before)
 
     def _register(self, act: Act, claim: Claim) -> Device:
         """A device that nothing in the inventory answers to."""
@@ -450,6 +421,19 @@ class Claims:
         if self._entries:
             tx.record(self._entries)
         self._entries, self._rows = [], {}
+
+
+def is_open(act: Act, match: Match) -> bool:
+    """Whether a match leaves a claim without a device."""
+    return match.how == "unsure" or (match.device_id is None and not act.policy.pull.create_devices)
+
+
+def placed(tx: Transaction, act: Act, source: str, waiting: Sequence[Claim]) -> list[Claim]:
+    """Of claims that waited for a device, those that would get one now. Writes nothing."""
+    if not waiting:
+        return []
+    index = index_around(tx, source, [c.observed for c in waiting])
+    return [c for c in waiting if not is_open(act, index.match(c.observed))]
 
 
 def _text(value: str | int | None) -> str | None:

@@ -1,179 +1,404 @@
-"""What is known of a source, and which records of a page are new, changed or as they were."""
+"""What is known of a source, and which records of a page are new, changed or as they were.
+
+The pages of the newest run say for each record what its tracked fields came to (its mark) and when
+it made contact last. A page is compared with the same page of that run, value by value in order;
+when the listing has moved on, each record is looked up by its id. Only what differs is asked of
+the store: a night in which nothing changed reads a few hundred rows, whatever the fleet's size.
+"""
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from assetflow.exchange.checkpoints import Read
+from assetflow.exchange.checkpoints import Read, newest_ended
 from assetflow.exchange.claims import Claim, compress_raw, sighting_of, too_long
-from assetflow.model import F, Observation, Order, Query, Sighting
-from assetflow.reconcile import digest
+from assetflow.model import F, Observation, Query, RunPage, Sighting
+from assetflow.reconcile import DIGEST_SIZE, digests, is_of_this_scheme, told_the_same
 from assetflow.wire import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from assetflow.model import DeviceId, ObservedDevice, Run
-    from assetflow.store.ports import ReadTransaction
-    from assetflow.wire import Page
+    from assetflow.store.ports import ReadTransaction, Transaction
+    from assetflow.wire import Call, Page
 
-__all__ = ["Known", "Sorted"]
+__all__ = ["Known", "Sorted", "forget_marks"]
+
+_UNSETTLED = bytes(DIGEST_SIZE)
+"""Stands for the mark of a record that must be looked up: it was new, changed, or has no device."""
+_ROW = ("source_id", "digest", "device_id", "absent_since")
 
 
-@frozen
+def forget_marks(tx: Transaction, source: str) -> None:
+    """Make the next pull look up every record of a source.
+
+    To be called by whatever changes or removes observations and is no pull.
+    """
+    run_id = newest_ended(tx, source)
+    pages = (
+        list(tx.find(Query(kind=RunPage, where=F.run_id == run_id))) if run_id else []
+    )
+    tx.upsert([evolve(page, marks=b"") for page in pages])
+
+
+@define
 class Sorted:
-    """A page's records by what has to be done about them."""
+    """A page's records by what has to be done about them.
 
+    The first lists go together, a place for each record that the run had not met.
+    """
+
+    shard: str
+    """The listing's key."""
+    number: int
+    """The page's number."""
+    records: int
+    """How many records it held that could be read."""
+    following: Call | None
+    """The call for the next page."""
+    page: Page[Any] | None
+    """The page; ``None`` when nothing more is wanted of it, so that it need not be kept."""
+    places: Sequence[int]
+    """Where they stand among the page's items."""
     ids: list[str]
-    """Ids that this run had not seen."""
-    fresh: list[Claim]
-    """New, changed, or still without a device."""
+    """Their ids."""
+    marks: list[bytes]
+    """Digests of their tracked fields."""
+    contacts: list[str]
+    """Their last contacts; empty for unknown."""
+    suspects: list[int]
+    """Which of them are not plainly as they were."""
     sightings: list[Sighting]
     """Contacts newer than the last known, of records that did not change."""
-    returned: list[str]
+    fresh: list[Claim] = field(factory=list)
+    """Claims that are new or changed."""
+    waiting: list[Claim] = field(factory=list)
+    """Claims that are as they were and belong to no device."""
+    returned: list[str] = field(factory=list)
     """Ids that were absent."""
-    unread: list[str]
+    unread: list[str] = field(factory=list)
     """Ids of records that could not be read or kept, which the run had not met."""
-    problems: list[Problem]
+    problems: list[Problem] = field(factory=list)
     """What was wrong with them."""
     nameless: int = 0
     """Records that could not be read and whose id is not known."""
 
     @property
     def unchanged(self) -> int:
-        """How many of the ids are of records that are as they were."""
-        return len(self.ids) - len(self.fresh)
+        """How many of the ids are of records that are as they were, and have a device."""
+        return len(self.ids) - len(self.fresh) - len(self.waiting)
+
+    def item(self, i: int) -> ObservedDevice:
+        """A record of a page that was kept, as one with suspects is."""
+        assert self.page is not None
+        item: ObservedDevice = self.page.items[self.places[i]]
+        return item
+
+    def as_page(self, run_id: Any, settled: Mapping[str, object]) -> RunPage:
+        """The row that remembers the page.
+
+        Args:
+            run_id: The run.
+            settled: Source ids of fresh records that have a device by now.
+        """
+        marks = self.marks
+        open_ids = {c.observed.source_id for c in (*self.fresh, *self.waiting)}
+        if open_ids:
+            open_ids.difference_update(settled)
+            marks = [
+                _UNSETTLED if i in open_ids else mark
+                for i, mark in zip(self.ids, marks, strict=True)
+            ]
+        return RunPage(
+            run_id=run_id,
+            shard=self.shard,
+            page=self.number,
+            records=len(self.ids),
+            ids="\n".join(self.ids).encode(),
+            unchanged=self.unchanged,
+            unread="\n".join(self.unread).encode(),
+            nameless=self.nameless,
+            marks=b"".join(marks),
+            contacts="\n".join(self.contacts).encode(),
+        )
 
 
 @define
 class Known:
-    """Digests, devices and last contacts of a source's records, and what the run has seen.
-
-    A few hundred bytes a record, so that a page is compared without asking the store.
-    """
+    """What the newest run of a source says of its records, and what this run has met."""
 
     source: str
     """The source's name."""
     raw_dictionaries: Mapping[int, bytes]
     """The connector's dictionaries for raw records."""
-    digests: dict[str, bytes] = field(factory=dict)
-    """Source id to digest."""
-    unmatched: set[str] = field(factory=set)
-    """Source ids of records that belong to no device yet."""
-    absent: set[str] = field(factory=set)
-    """Source ids of records that are absent."""
-    last_seen: dict[str, Any] = field(factory=dict)
-    """Source id to the last known contact."""
     read: Read = field(factory=Read)
     """What this run has read."""
+    unmatched: set[str] = field(factory=set)
+    """Source ids of records that belong to no device."""
+    _anything: bool = False
+    _pages: dict[tuple[str, int], tuple[bytes, bytes, bytes]] = field(factory=dict)
+    _by_id: dict[str, tuple[bytes, str]] | None = None
+    _present: int | None = None
+    _met: int = 0
 
     def load(self, tx: ReadTransaction, run: Run) -> None:
         """Read it from the store."""
         mine = F.source == self.source
-        pairs: Any = tx.values(Query(kind=Observation, where=mine), ("source_id", "digest"))
-        self.digests = dict(pairs)
+        self._anything = bool(run.known_before or run.resumed)
+        if not self._anything:
+            self._present = 0
+            return
         lone = Query(kind=Observation, where=mine & F.device_id.is_unknown())
         self.unmatched = {i for (i,) in tx.values(lone, ("source_id",))}
-        # In this order, because then the few are found by their index.
-        gone = Query(
-            kind=Observation,
-            where=mine & F.absent_since.is_known(),
-            order=(Order("absent_since"),),
-        )
-        self.absent = {i for (i,) in tx.values(gone, ("source_id",))}
-        pairs = tx.values(Query(kind=Sighting, where=mine), ("source_id", "last_seen_at"))
-        self.last_seen = dict(pairs)
+        newest = newest_ended(tx, self.source, run.what)
+        if newest is not None:
+            pages = Query(kind=RunPage, where=F.run_id == newest)
+            for shard, page, *rest in tx.values(pages, ("shard", "page", *_REMEMBERED)):
+                ids, marks, contacts = map(bytes, rest)
+                if ids and len(marks) == DIGEST_SIZE * (ids.count(b"\n") + 1):
+                    self._pages[shard, page] = (ids, marks, contacts)
+        present = mine & F.absent_since.is_unknown()
         if run.resumed:
             self.read = Read.of(tx, run.id)
+        else:
+            self._present = tx.count(Query(kind=Observation, where=present))
+        if (
+            sum(len(marks) for _, marks, _ in self._pages.values())
+            < _FEW * run.known_before
+        ):
+            # asking for so many one by one would take longer than reading all
+            placed = Query(kind=Observation, where=present & F.device_id.is_known())
+            self._pages.clear()
+            self._by_id = {
+                i: (bytes(mark), "")
+                for i, mark in tx.values(placed, ("source_id", "digest"))
+            }
 
-    def sort(self, page: Page[Any]) -> Sorted:
-        """Sort a page's records. One that the run has seen already is left out: it moved while it was read."""
-        digests, last_seen, seen = self.digests, self.last_seen, self.read.seen
-        unmatched, absent = self.unmatched, self.absent
-        found = Sorted([], [], [], [], [], list(page.problems))
-        ids, sightings = found.ids, found.sightings
-        changed: list[tuple[int, bytes]] = []
-        observed: ObservedDevice
-        for position, observed in enumerate(page.items):
-            source_id = observed.source_id
-            if source_id in seen:
+    def begin_again(self, tx: ReadTransaction, run: Run) -> None:
+        """Take as read what the pages say that are left, after a listing began again."""
+        self.read = Read.of(tx, run.id)
+        self._anything = True
+        self._present = None
+
+    # --- sorting ----------------------------------------------------------------------------
+
+    def scan(self, shard: str, number: int, page: Page[Any]) -> Sorted:
+        """Compare a page with what is known, without asking the store.
+
+        A record that the run has met already is left out: it moved while it was read.
+        """
+        items: Sequence[ObservedDevice] = page.items
+        places: Sequence[int] = range(len(items))
+        ids = [d.source_id for d in items]
+        seen = self.read.seen
+        if len(set(ids)) < len(ids) or not seen.isdisjoint(ids):
+            first = {i: place for place, i in reversed(list(enumerate(ids)))}
+            places = sorted(place for i, place in first.items() if i not in seen)
+            items = [items[place] for place in places]
+            ids = [d.source_id for d in items]
+        seen.update(ids)
+        marks = digests(items)
+        contacts = [d.last_seen_at or "" for d in items]
+        known, last = self._before(shard, number, ids)
+        suspects = _unequal(marks, known)
+        moved = _unequal(contacts, last)
+        if suspects:
+            apart = set(suspects)
+            moved = [i for i in moved if i not in apart]
+        self._met += len(ids) - len(suspects)
+        sightings = [sighting_of(self.source, items[i]) for i in moved]
+        return Sorted(
+            shard,
+            number,
+            len(page.items),
+            page.following,
+            page if suspects else None,
+            places,
+            ids,
+            marks,
+            contacts,
+            suspects,
+            sightings,
+            problems=[*page.problems],
+        )
+
+    def _before(
+        self, shard: str, number: int, ids: list[str]
+    ) -> tuple[list[bytes], list[str]]:
+        """Marks and last contacts of some records as they were."""
+        page = self._pages.get((shard, number))
+        if page is not None and page[0] == "\n".join(ids).encode():
+            return _cut(page[1]), page[2].decode().split("\n")
+        if self._by_id is None:
+            self._by_id = {}
+            for before, marks, contacts in self._pages.values():
+                pairs = zip(_cut(marks), contacts.decode().split("\n"), strict=True)
+                self._by_id.update(zip(before.decode().split("\n"), pairs, strict=True))
+        nothing = (_UNSETTLED, "")
+        found = [self._by_id.get(i, nothing) for i in ids]
+        return [mark for mark, _ in found], [contact for _, contact in found]
+
+    def judge(self, tx: Transaction, pages: Sequence[Sorted]) -> None:
+        """Say of each suspect whether it is new, changed, or only not known from the newest run."""
+        rows: dict[str, tuple[Any, ...]] = {}
+        wanted = [page.ids[i] for page in pages for i in page.suspects]
+        if wanted and self._anything:
+            mine = (F.source == self.source) & F.source_id.one_of(*wanted)
+            rows = {
+                r[0]: r for r in tx.values(Query(kind=Observation, where=mine), _ROW)
+            }
+        older = self._told_under_an_older_scheme(tx, pages, rows)
+        for page in pages:
+            self._judge(page, rows, older)
+        if older:
+            tx.upsert(list(older.values()))
+
+    def _judge(
+        self,
+        page: Sorted,
+        rows: dict[str, tuple[Any, ...]],
+        older: dict[str, Observation],
+    ) -> None:
+        fresh: list[tuple[int, str]] = []
+        waiting: list[tuple[int, str]] = []
+        for i in page.suspects:
+            source_id, mark = page.ids[i], page.marks[i]
+            row = rows.get(source_id)
+            if row is None:
+                fresh.append((i, "new"))
                 continue
-            seen.add(source_id)
-            ids.append(source_id)
-            mark = digest(observed)
-            if source_id in absent:
-                found.returned.append(source_id)
-            if digests.get(source_id) != mark or source_id in unmatched:
-                changed.append((position, mark))
-            elif last_seen.get(source_id) != observed.last_seen_at:
-                sightings.append(sighting_of(self.source, observed))
-        if changed:
-            found.fresh.extend(self._claims(page, self._fitting(page, changed, found)))
-        return self._with_problems(found)
+            _, before, device_id, absent_since = row
+            if absent_since is not None:
+                page.returned.append(source_id)
+            else:
+                self._met += 1
+            if bytes(before) != mark and source_id not in older:
+                fresh.append((i, "changed"))
+            elif device_id is None:
+                waiting.append((i, "unmatched"))
+            else:
+                page.sightings.append(sighting_of(self.source, page.item(i)))
+        if fresh or waiting:
+            fresh = self._fitting(page, fresh)
+            page.fresh.extend(self._claims(page, fresh))
+            page.waiting.extend(self._claims(page, waiting))
+            self._leave_out(page)
+        self._with_problems(page)
+
+    def _told_under_an_older_scheme(
+        self, tx: Transaction, pages: Sequence[Sorted], rows: dict[str, tuple[Any, ...]]
+    ) -> dict[str, Observation]:
+        """Observations whose digest is of an older scheme and which say the same, with today's digest."""
+        wanted = {
+            page.ids[i]: (page.item(i), page.marks[i])
+            for page in pages
+            for i in page.suspects
+            if page.ids[i] in rows
+            and not is_of_this_scheme(bytes(rows[page.ids[i]][1]))
+        }
+        if not wanted:
+            return {}
+        told = tx.get_many(Observation, [(self.source, i) for i in wanted])
+        return {
+            o.source_id: evolve(o, digest=wanted[o.source_id][1])
+            for o in told.values()
+            if told_the_same(o.digest, o.facts, wanted[o.source_id][0])
+        }
 
     def _fitting(
-        self, page: Page[Any], changed: list[tuple[int, bytes]], found: Sorted
-    ) -> list[tuple[int, bytes]]:
+        self, page: Sorted, fresh: list[tuple[int, str]]
+    ) -> list[tuple[int, str]]:
         """Those that can be kept. One with a value that is too long is a problem of its own."""
         fitting = []
-        for position, mark in changed:
-            observed = page.items[position]
-            name = too_long(observed)
+        for i, standing in fresh:
+            name = too_long(page.item(i))
             if name is None:
-                fitting.append((position, mark))
+                fitting.append((i, standing))
                 continue
-            source_id = observed.source_id
-            self.read.seen.discard(source_id)
-            found.ids.remove(source_id)
-            if source_id in found.returned:
-                found.returned.remove(source_id)
-            found.problems.append(Problem(path=name, message="is too long", record=source_id))
+            self.read.seen.discard(page.ids[i])
+            page.problems.append(
+                Problem(path=name, message="is too long", record=page.ids[i])
+            )
         return fitting
 
-    def _with_problems(self, found: Sorted) -> Sorted:
+    def _leave_out(self, page: Sorted) -> None:
+        """Take out of the lists what cannot be kept."""
+        gone = {
+            i for i, source_id in enumerate(page.ids) if source_id not in self.read.seen
+        }
+        if gone:
+            kept = [i not in gone for i in range(len(page.ids))]
+            page.returned = [i for i in page.returned if i in self.read.seen]
+            page.places = list(compress(page.places, kept))
+            page.ids = list(compress(page.ids, kept))
+            page.marks = list(compress(page.marks, kept))
+            page.contacts = list(compress(page.contacts, kept))
+
+    def _with_problems(self, found: Sorted) -> None:
         """Count each record that cannot be read once, however often its page comes."""
-        nameless = 0
         for problem in found.problems:
             if problem.record is None:
-                nameless += 1
-            elif problem.record not in self.read.unread and problem.record not in self.read.seen:
+                found.nameless += 1
+            elif (
+                problem.record not in self.read.unread
+                and problem.record not in self.read.seen
+            ):
                 self.read.unread.add(problem.record)
                 found.unread.append(problem.record)
-        self.read.nameless += nameless
+        self.read.nameless += found.nameless
         self.read.unchanged += found.unchanged
-        return evolve(found, nameless=nameless)
 
-    def _claims(self, page: Page[Any], changed: list[tuple[int, bytes]]) -> Iterator[Claim]:
+    def _claims(self, page: Sorted, chosen: list[tuple[int, str]]) -> Iterator[Claim]:
         """Claims with their raw records: the page is split, and each record compressed, only here."""
-        if not self.raw_dictionaries or not (raws := page.raws()):
-            yield from (Claim(page.items[position], mark) for position, mark in changed)
-            return
-        version = max(self.raw_dictionaries)
-        dictionary = self.raw_dictionaries[version]
-        for position, mark in changed:
-            raw = compress_raw(raws[position], dictionary)
-            yield Claim(page.items[position], mark, raw, version)
+        raws = (
+            page.page.raws() if chosen and page.page and self.raw_dictionaries else ()
+        )
+        version = max(self.raw_dictionaries) if raws else None
+        for i, standing in chosen:
+            raw = (
+                None
+                if version is None
+                else compress_raw(raws[page.places[i]], self.raw_dictionaries[version])
+            )
+            yield Claim(page.item(i), page.marks[i], raw, version, standing)
 
-    def standing(self, claim: Claim) -> str:
-        """``new``, ``changed``, or ``unmatched`` for one that is as it was but belongs to no device."""
-        before = self.digests.get(claim.observed.source_id)
-        if before is None:
-            return "new"
-        return "changed" if before != claim.digest else "unmatched"
+    # --- the end ----------------------------------------------------------------------------
 
-    def settled(self, claim: Claim, device_id: DeviceId | None) -> None:
-        """Note what became of a claim."""
-        source_id = claim.observed.source_id
-        self.digests[source_id] = claim.digest
-        self.absent.discard(source_id)
-        if device_id is None:
-            self.unmatched.add(source_id)
-        else:
-            self.unmatched.discard(source_id)
+    def settled(self, claims: Iterable[Claim], links: Mapping[str, DeviceId]) -> None:
+        """Note which claims belong to a device now."""
+        for claim in claims:
+            source_id = claim.observed.source_id
+            if source_id in links:
+                self.unmatched.discard(source_id)
+            else:
+                self.unmatched.add(source_id)
 
-    def missing(self) -> list[str]:
+    def missing(self, tx: ReadTransaction) -> list[str]:
         """Records that are known, not yet absent, and were not met by the run."""
-        seen, unread, absent = self.read.seen, self.read.unread, self.absent
-        return [i for i in self.digests if i not in seen and i not in unread and i not in absent]
+        if self._present == self._met:
+            return []
+        present = (F.source == self.source) & F.absent_since.is_unknown()
+        seen, unread = self.read.seen, self.read.unread
+        ids = tx.values(Query(kind=Observation, where=present), ("source_id",))
+        return [i for (i,) in ids if i not in seen and i not in unread]
+
+
+_REMEMBERED = ("ids", "marks", "contacts")
+_FEW = DIGEST_SIZE // 2
+"""Bytes of marks for each known record below which the newest run says too little."""
+
+
+def _cut(marks: bytes) -> list[bytes]:
+    return [marks[i : i + DIGEST_SIZE] for i in range(0, len(marks), DIGEST_SIZE)]
+
+
+def _unequal(now: list[Any], before: list[Any]) -> list[int]:
+    """Where two lists differ."""
+    return (
+        [] if now == before else list(compress(range(len(now)), map(ne, now, before)))
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from assetflow.errors import NotFound, Refusal
+from assetflow.exchange.known import forget_marks
 from assetflow.model import Device, DeviceLink, F, Observation, Query
 from assetflow.model.events import DeviceLinked
 from assetflow.store.ports import Entry, Put
@@ -55,4 +56,5 @@ def link_record(
     tx.record([Entry(event=event, subject_id=found.id, stamp=act.stamp(), puts=(Put(link),))])
     # an empty digest makes the next pull weigh the claim, as if it had changed
     tx.upsert([evolve(observation, device_id=found.id, digest=b"")])
+    forget_marks(tx, source)
     return found

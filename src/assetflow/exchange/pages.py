@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assetflow.connectors.spec import Shard
     from assetflow.wire import Call, Page, Wire
 
-__all__ = ["Fetched", "Restarted", "Start", "after_restarts", "fetch", "groups"]
+__all__ = ["Fetched", "Restarted", "Start", "fetch", "groups"]
 
 
 @frozen
@@ -150,31 +150,37 @@ def _fetch_ahead(
             thread.join()
 
 
-def after_restarts(group: list[Fetched | Restarted]) -> list[Fetched]:
-    """The pages of a group, without those of a listing that were fetched before it began again."""
-    pages: list[Fetched] = []
-    for item in group:
-        if isinstance(item, Restarted):
-            pages = [p for p in pages if p.shard.key != item.shard.key]
-        else:
-            pages.append(item)
-    return pages
+class Counted(Protocol):
+    """Something that came in, of so many records."""
+
+    @property
+    def records(self) -> int:
+        """How many."""
+        ...
 
 
-def groups(items: Iterator[Fetched | Restarted | None]) -> Iterator[list[Fetched | Restarted]]:
-    """Pages in groups worth a transaction: many records, or all that came in a while."""
-    group: list[Fetched | Restarted] = []
+C = TypeVar("C", bound=Counted)
+
+
+def groups(items: Iterator[C | Restarted | None]) -> Iterator[list[C] | Restarted]:
+    """Pages in groups worth a transaction: many records, or all that came in a while.
+
+    A listing that begins again comes by itself, after what was read before it.
+    """
+    group: list[C] = []
     records, since = 0, time.monotonic()
     try:
         for item in items:
-            if item is not None:
+            late = item is None or isinstance(item, Restarted)
+            if item is not None and not isinstance(item, Restarted):
                 group.append(item)
-                records += len(item.page.items) if isinstance(item, Fetched) else 0
-            if group and (
-                records >= _GROUP or item is None or time.monotonic() - since > _PATIENCE
-            ):
+                records += item.records
+                late = time.monotonic() - since > _PATIENCE
+            if group and (records >= _GROUP or late):
                 yield group
                 group, records, since = [], 0, time.monotonic()
+            if isinstance(item, Restarted):
+                yield item
     except ConnectorError:
         if group:
             yield group  # what came in before the source failed is not fetched again

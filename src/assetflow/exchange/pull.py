@@ -9,7 +9,7 @@ until all of them are seen, so that the change guard can stop a run before it ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,14 @@ from attrs import define, evolve, field
 from assetflow.errors import AssetflowError, ConnectorError, ExchangeError, StoreError
 from assetflow.exchange import checkpoints
 from assetflow.exchange.absence import mark_absent, mark_returned
-from assetflow.exchange.claims import Claim, Claims, Tally
+from assetflow.exchange.claims import Claim, Claims, placed
 from assetflow.exchange.guards import too_many_problems, too_much, unproven
+from assetflow.exchange.history import outlived_items, prune_pages
 from assetflow.exchange.items import refused_item, unread_item
 from assetflow.exchange.known import Known, Sorted
-from assetflow.exchange.pages import Fetched, Restarted, after_restarts, fetch, groups
+from assetflow.exchange.pages import Fetched, Restarted, fetch, groups
 from assetflow.exchange.report import OnProgress, Progress, PullReport
+from assetflow.exchange.tally import Tally
 from assetflow.model import (
     BatchId,
     F,
@@ -34,10 +36,8 @@ from assetflow.model import (
     Run,
     RunId,
     RunItem,
-    RunPage,
     RunShard,
     RunStatus,
-    Sighting,
     StagedRecord,
 )
 from assetflow.reconcile import observed_array, observed_from_array
@@ -45,8 +45,8 @@ from assetflow.store.ports import Durability
 
 if TYPE_CHECKING:
     from assetflow.connectors.spec import Connector, ShardPlan
-    from assetflow.errors import ChangeGuardTripped, IncompleteListing
-    from assetflow.model import DistrictId, PullPolicy
+    from assetflow.errors import IncompleteListing
+    from assetflow.model import DeviceId, DistrictId, PullPolicy
     from assetflow.store.ports import Store, Transaction
     from assetflow.wire import Problem
     from assetflow.workflows.acting import Act
@@ -57,7 +57,9 @@ _STAGED_GROUP = 1_000
 _SHOWN_PROBLEMS = 100
 _PASSING = (ConnectorError, StoreError, ExchangeError)
 """Errors after which the same run can go on: the network, the store, another process."""
-_NAMELESS = "absence was not judged: records without a readable id may be the missing ones"
+_NAMELESS = (
+    "absence was not judged: records without a readable id may be the missing ones"
+)
 
 
 def pull_devices(
@@ -69,7 +71,7 @@ def pull_devices(
     workers: int = 4,
     max_change_percent: int | None = None,
     max_absent_percent: int | None = None,
-    max_new_percent: int = 50,
+    max_new_percent: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> PullReport:
     """Read all devices of a source and bring the district's records up to date.
@@ -82,7 +84,7 @@ def pull_devices(
         workers: Listings read at once; 1 reads them one after another, in this thread.
         max_change_percent: Instead of the policy's: how much of the known fleet may change.
         max_absent_percent: Instead of the policy's: how much of it may be gone.
-        max_new_percent: How many new records, against the known ones, a run may bring.
+        max_new_percent: Instead of the policy's: how many new records it may bring.
         on_progress: Told at each step.
 
     Returns:
@@ -92,15 +94,17 @@ def pull_devices(
         RunInProgress: another process pulls from this source.
         IncompleteListing: fewer records than the source counts. What was seen has been applied;
             absence was not judged. The error carries the report.
-        ChangeGuardTripped: too much would change; none of the changes was applied.
-        TooManyProblems: too many records could not be read; none of the changes was applied.
+        ChangeGuardTripped: too much would change, be new or be absent. No new or changed record
+            was applied, and none was marked absent; contacts, and records that came back, were.
+        TooManyProblems: too many records could not be read; the same holds. Of a source that was
+            new when the run began, what could be read has been applied.
         ConnectorError: the source could not be read to its end; the next pull goes on from there.
     """
     plan = connector.wire.run(connector.plan(ObservedKind.DEVICE))
     act = acting(BatchId(""))
     owner = checkpoints.new_owner()
     with store.write(district, durability=Durability.BULK) as tx:
-        checkpoints.prune(tx, source=connector.name, what=plan.kind.value)
+        prune_pages(tx, source=connector.name, what=plan.kind.value)
         begun = checkpoints.begin(
             tx,
             source=connector.name,
@@ -123,20 +127,21 @@ def pull_devices(
         known=Known(connector.name, connector.raw_dictionaries),
         on_progress=on_progress,
     )
-    limits = act.policy.pull
-    change_percent = (
-        max_change_percent if max_change_percent is not None else limits.max_change_percent
-    )
-    absent_percent = (
-        max_absent_percent if max_absent_percent is not None else limits.max_absent_percent
+    given: dict[str, Any] = {
+        "max_change_percent": max_change_percent,
+        "max_absent_percent": max_absent_percent,
+        "max_new_percent": max_new_percent,
+    }
+    limits = evolve(
+        act.policy.pull, **{n: p for n, p in given.items() if p is not None}
     )
     with job:
         job.load()
         job.read(workers=workers)
-        job.guard(limits, change_percent=change_percent, new_percent=max_new_percent)
+        job.guard(limits)
         job.apply_staged()
-        job.judge_absence(percent=absent_percent, floor=limits.guard_floor)
-        return job.finish()
+        job.mark_missing()
+        return job.finish(kept_runs=limits.kept_runs)
     raise AssertionError  # pragma: no cover  # the block returns or raises
 
 
@@ -157,6 +162,7 @@ class _Pull:
     on_progress: OnProgress | None
     problems: list[Problem] = field(factory=list)
     claims: Claims | None = None
+    missing: list[str] = field(factory=list)
     staged: int = 0
     incomplete: IncompleteListing | None = None
     unjudged: bool = False
@@ -186,7 +192,11 @@ class _Pull:
                 code = kind.code if issubclass(kind, AssetflowError) else "unexpected"
                 words = "an error ended the run; the next pull begins afresh"
                 held = evolve(
-                    held, status=RunStatus.FAILED, ended_at=act.at, error_code=code, message=words
+                    held,
+                    status=RunStatus.FAILED,
+                    ended_at=act.at,
+                    error_code=code,
+                    message=words,
                 )
             tx.upsert([held])
 
@@ -210,7 +220,9 @@ class _Pull:
         with self.store.read(self.district) as tx:
             self.known.load(tx, self.run)
             if self.run.resumed:
-                self.staged = tx.count(Query(kind=StagedRecord, where=F.run_id == self.run.id))
+                self.staged = tx.count(
+                    Query(kind=StagedRecord, where=F.run_id == self.run.id)
+                )
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -222,68 +234,64 @@ class _Pull:
             with self._transaction() as (tx, _act):
                 self._restart(tx, state)
         self._tell("read")
-        for group in groups(fetch(self.connector.wire, starts, workers=workers)):
-            self._apply_group(group)
+        fetched = fetch(self.connector.wire, starts, workers=workers)
+        for group in groups(self._scanned(fetched)):
+            if isinstance(group, Restarted):
+                with self._transaction() as (tx, _act):
+                    self._restart(tx, self.shards[group.shard.key])
+            else:
+                self._apply_group(group)
             self._tell("read")
 
-    def _apply_group(self, group: list[Fetched | Restarted]) -> None:
+    def _scanned(
+        self, fetched: Iterator[Fetched | Restarted | None]
+    ) -> Iterator[Sorted | Restarted | None]:
+        """Each page compared as it comes in, so that its records need not be kept for the group."""
+        for item in fetched:
+            if isinstance(item, Fetched):
+                yield self.known.scan(item.shard.key, item.number, item.page)
+            else:
+                yield item
+
+    def _apply_group(self, found: list[Sorted]) -> None:
         with self._transaction() as (tx, act):
-            for item in group:
-                if isinstance(item, Restarted):
-                    self._restart(tx, self.shards[item.shard.key])
-            fresh: list[Claim] = []
-            sightings: list[Sighting] = []
-            returned: list[str] = []
-            pages: list[RunPage] = []
-            unread: list[RunItem] = []
-            for item in after_restarts(group):
-                found = self.known.sort(item.page)
-                fresh += found.fresh
-                sightings += found.sightings
-                returned += found.returned
-                pages.append(self._page(item, found))
-                unread += [
-                    unread_item(self.run.id, problem)
-                    for problem in found.problems
-                    if problem.record
-                ]
-                self._advance(item, found, act.at)
-            tx.insert(pages)
-            tx.upsert(unread)
-            if sightings:
-                tx.upsert(sightings)
-            if returned:
-                mark_returned(tx, act, self.source, self.run.id, returned)
-                self.known.absent.difference_update(returned)
-            if fresh:
-                self._keep(tx, act, fresh)
-            tx.upsert([self.shards[key] for key in {i.shard.key for i in group}])
+            self.known.judge(tx, found)
+            self._write(tx, act, found)
+            settled = self._keep(tx, act, found)
+            tx.insert([page.as_page(self.run.id, settled) for page in found])
+            for page in found:
+                self._advance(page, act.at)
+            tx.upsert([self.shards[key] for key in {page.shard for page in found}])
             self._checkpoint(tx, act)
 
-    def _page(self, item: Fetched, found: Sorted) -> RunPage:
-        return RunPage(
-            run_id=self.run.id,
-            shard=item.shard.key,
-            page=item.number,
-            records=len(found.ids),
-            ids="\n".join(found.ids).encode(),
-            unchanged=found.unchanged,
-            unread="\n".join(found.unread).encode(),
-            nameless=found.nameless,
-        )
+    def _write(self, tx: Transaction, act: Act, found: list[Sorted]) -> None:
+        """What is known at once: contacts, records that came back, records that cannot be read."""
+        unread = [
+            unread_item(self.run.id, problem)
+            for page in found
+            for problem in page.problems
+            if problem.record
+        ]
+        tx.upsert(unread)
+        tx.upsert([sighting for page in found for sighting in page.sightings])
+        returned = [source_id for page in found for source_id in page.returned]
+        if returned:
+            mark_returned(tx, act, self.source, self.run.id, returned)
 
-    def _advance(self, item: Fetched, found: Sorted, now: datetime) -> None:
-        state, following = self.shards[item.shard.key], item.page.following
-        self.shards[item.shard.key] = evolve(
+    def _advance(self, found: Sorted, now: datetime) -> None:
+        state, following = self.shards[found.shard], found.following
+        self.shards[found.shard] = evolve(
             state,
-            pages=item.number + 1,
-            seen=state.seen + len(item.page.items),
+            pages=found.number + 1,
+            seen=state.seen + found.records,
             following=json.dumps(following.as_dict()) if following else None,
             first_call_at=state.first_call_at or now,
             done=following is None,
         )
         self._count()
-        self.problems.extend(found.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)])
+        self.problems.extend(
+            found.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)]
+        )
 
     def _count(self) -> None:
         read = self.known.read
@@ -293,32 +301,46 @@ class _Pull:
     def _restart(self, tx: Transaction, state: RunShard) -> None:
         """Begin a listing again. What was applied of it stays: applying it again changes nothing."""
         self.shards[state.shard] = checkpoints.restart(tx, state)
-        self.known.read = checkpoints.Read.of(tx, self.run.id)
+        self.known.begin_again(tx, self.run)
         self._count()
 
     # --- new and changed records ------------------------------------------------------------
 
-    def _keep(self, tx: Transaction, act: Act, fresh: list[Claim]) -> None:
-        """Settle claims at once when the source was new; else let them wait for the guard."""
+    def _keep(
+        self, tx: Transaction, act: Act, found: list[Sorted]
+    ) -> Mapping[str, DeviceId]:
+        """Settle claims at once when the source was new; else let them wait for the guard.
+
+        Returns:
+            The devices of the claims that were settled, by source id.
+        """
+        claims = [claim for page in found for claim in page.fresh]
+        claims += placed(
+            tx, act, self.source, [c for page in found for c in page.waiting]
+        )
+        if not claims:
+            return {}
         if not self.run.known_before:
-            self._settle(tx, act, fresh)
-            return
+            return self._settle(tx, act, claims)
         rows = [
             StagedRecord(
                 run_id=self.run.id,
                 source_id=c.observed.source_id,
-                standing=self.known.standing(c),
+                standing=c.standing,
                 digest=c.digest,
                 observed=observed_array(c.observed),
                 raw=c.raw,
                 raw_dictionary=c.raw_dictionary,
             )
-            for c in fresh
+            for c in claims
         ]
         tx.upsert(rows)
         self.staged += len(rows)
+        return {}
 
-    def _settle(self, tx: Transaction, act: Act, claims: list[Claim]) -> None:
+    def _settle(
+        self, tx: Transaction, act: Act, claims: list[Claim]
+    ) -> Mapping[str, DeviceId]:
         if self.claims is None:
             self.claims = Claims.load(
                 tx,
@@ -329,15 +351,16 @@ class _Pull:
             )
         self.claims.settle(tx, act, claims, self.tally)
         links = self.claims.index.links
-        for claim in claims:
-            self.known.settled(claim, links.get(claim.observed.source_id))
+        self.known.settled(claims, links)
+        return links
 
-    def guard(self, limits: PullPolicy, *, change_percent: int, new_percent: int) -> None:
+    def guard(self, limits: PullPolicy) -> None:
         """Stop before anything that waited is applied, when it is too much.
 
         Raises:
             TooManyProblems: too many records could not be read.
-            ChangeGuardTripped: too much of the known fleet would change, or too much is new.
+            ChangeGuardTripped: too much of the known fleet would change or be absent, or too much
+                is new.
         """
         self._stop_for(
             too_many_problems(
@@ -348,39 +371,54 @@ class _Pull:
                 run_id=self.run.id,
             )
         )
-        if not self.staged:
-            return
+        proved = self._proved_complete()
         with self.store.read(self.district) as tx:
             mine = F.run_id == self.run.id
-            changed = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "changed")))
-            new = tx.count(Query(kind=StagedRecord, where=mine & (F.standing == "new")))
-        for option, count, percent in (
-            ("max_change_percent", changed, change_percent),
-            ("max_new_percent", new, new_percent),
+            changed, new = (
+                tx.count(
+                    Query(kind=StagedRecord, where=mine & (F.standing == standing))
+                )
+                if self.staged
+                else 0
+                for standing in ("changed", "new")
+            )
+            # one of the missing may be one of those that have no name
+            self.unjudged = proved and self.known.read.nameless > 0
+            self.missing = (
+                self.known.missing(tx) if proved and not self.unjudged else []
+            )
+        for option, count in (
+            ("max_change_percent", changed),
+            ("max_new_percent", new),
+            ("max_absent_percent", len(self.missing)),
         ):
-            self._stop_for(self._too_much(option, count, percent, limits.guard_floor))
-
-    def _too_much(
-        self, option: str, count: int, percent: int, floor: int
-    ) -> ChangeGuardTripped | None:
-        return too_much(
-            option,
-            count,
-            known=self.run.known_before,
-            percent=percent,
-            floor=floor,
-            source=self.source,
-            run_id=self.run.id,
-        )
+            error = too_much(
+                option,
+                count,
+                known=self.run.known_before,
+                percent=getattr(limits, option),
+                floor=limits.guard_floor,
+                source=self.source,
+                run_id=self.run.id,
+            )
+            self._stop_for(error)
 
     def apply_staged(self) -> None:
         """Apply what waited, in groups; each group's rows go as it is applied, so a kill loses nothing."""
-        waiting = Query(kind=StagedRecord, where=F.run_id == self.run.id, limit=_STAGED_GROUP)
+        waiting = Query(
+            kind=StagedRecord, where=F.run_id == self.run.id, limit=_STAGED_GROUP
+        )
         while self.staged:
             with self._transaction() as (tx, act):
                 rows = list(tx.find(waiting))
                 claims = [
-                    Claim(observed_from_array(r.observed), r.digest, r.raw, r.raw_dictionary)
+                    Claim(
+                        observed_from_array(r.observed),
+                        r.digest,
+                        r.raw,
+                        r.raw_dictionary,
+                        r.standing,
+                    )
                     for r in rows
                 ]
                 self._settle(tx, act, claims)
@@ -391,21 +429,10 @@ class _Pull:
 
     # --- the end ----------------------------------------------------------------------------
 
-    def judge_absence(self, *, percent: int, floor: int) -> None:
-        """After a listing that proved complete, mark what it no longer has.
-
-        Raises:
-            ChangeGuardTripped: too much of the known fleet would be absent.
-        """
-        if not self._proved_complete():
-            return
-        if self.known.read.nameless:
-            self.unjudged = True  # one of the missing may be one of those without a name
-            return
-        missing = self.known.missing()
-        self._stop_for(self._too_much("max_absent_percent", len(missing), percent, floor))
-        for first in range(0, len(missing), _STAGED_GROUP):
-            some = missing[first : first + _STAGED_GROUP]
+    def mark_missing(self) -> None:
+        """Mark absent what a listing that proved complete no longer has."""
+        for first in range(0, len(self.missing), _STAGED_GROUP):
+            some = self.missing[first : first + _STAGED_GROUP]
             with self._transaction() as (tx, act):
                 mark_absent(tx, act, self.source, self.run.id, some)
                 self.tally.absent += len(some)
@@ -420,15 +447,25 @@ class _Pull:
         seen = self.known.read.met
         if seen != self.plan.expected and self.plan.recount is not None:
             counts.add(self.connector.wire.run(self.plan.recount()))
-        self.incomplete = unproven(seen=seen, counts=counts, source=self.source, run_id=self.run.id)
+        self.incomplete = unproven(
+            seen=seen, counts=counts, source=self.source, run_id=self.run.id
+        )
         return self.incomplete is None
 
-    def finish(self) -> PullReport:
-        """Close the run.
+    def finish(self, *, kept_runs: int) -> PullReport:
+        """Close the run, and let go of what older runs did.
 
         Raises:
             IncompleteListing: with the report.
         """
+        with self.store.read(self.district) as tx:
+            old = outlived_items(
+                tx, source=self.source, what=self.run.what, kept_runs=kept_runs - 1
+            )
+            gone = list(old)
+        for keys in gone:
+            with self._transaction() as (tx, _act):
+                tx.delete(RunItem, keys)
         partial = self.incomplete is not None or self.unjudged
         status = RunStatus.PARTIAL if partial else RunStatus.COMPLETE
         report = self._close(status, self.incomplete)
@@ -445,11 +482,15 @@ class _Pull:
             held = Query(kind=Observation, where=F.source == self.source)
             pairs: Any = tx.values(held, ("source_id", "device_id")) if waiting else ()
             devices = dict(pairs)
-            tx.upsert([refused_item(self.run.id, i, devices.get(i), error) for i in waiting])
+            tx.upsert(
+                [refused_item(self.run.id, i, devices.get(i), error) for i in waiting]
+            )
         self._close(RunStatus.STOPPED, error)
         raise error
 
     def _close(self, status: RunStatus, error: ExchangeError | None) -> PullReport:
+        seen = self.known.read.seen
+        self.tally.unmatched = sum(i in seen for i in self.known.unmatched)
         with self._transaction() as (tx, act):
             ended = evolve(
                 self.tally.onto(self.run),
@@ -457,7 +498,11 @@ class _Pull:
                 ended_at=act.at,
                 owner=None,
                 lease_until=None,
-                message=error.message if error else _NAMELESS if self.unjudged else None,
+                message=error.message
+                if error
+                else _NAMELESS
+                if self.unjudged
+                else None,
                 error_code=error.code if error else None,
             )
             tx.upsert([ended])
@@ -468,7 +513,9 @@ class _Pull:
         return report
 
     def _checkpoint(self, tx: Transaction, act: Act) -> None:
-        self.run = evolve(self.tally.onto(self.run), lease_until=act.at + checkpoints.LEASE)
+        self.run = evolve(
+            self.tally.onto(self.run), lease_until=act.at + checkpoints.LEASE
+        )
         tx.upsert([self.run])
 
     def _tell(self, phase: str) -> None:

@@ -69,6 +69,7 @@ class PullReport:
             "linked": run.linked,
             "changed": run.changed,
             "unchanged": run.unchanged,
+            "unmatched": run.unmatched,
             "absent": run.absent,
             "disagreements": run.disagreements,
             "problems": run.problems,
@@ -83,7 +84,7 @@ class PullReport:
         lines = [
             f"{run.source}: {run.status.value}, {run.seen:,}{counted} read",
             f"  new {run.created:,}   matched {run.linked:,}   changed {run.changed:,}   unchanged {run.unchanged:,}",
-            f"  absent {run.absent:,}   disagreements {run.disagreements:,}   unreadable {run.problems:,}",
+            f"  unmatched {run.unmatched:,}   absent {run.absent:,}   disagreements {run.disagreements:,}   unreadable {run.problems:,}",
         ]
         if run.resumed:
             lines.append(f"  taken up again {run.resumed} time(s)")

@@ -169,7 +169,8 @@ class Observation(Record):
     device_id: Volatile[DeviceId | None] = None
     """The device that it was matched to; ``None`` while it waits for a person."""
     digest: Volatile[bytes]
-    """16 bytes over the tracked fields."""
+    """17 bytes over the tracked fields, the first of which names the scheme; empty to have the
+    claim weighed again by the next pull."""
     facts: Personal[str]
     """The tracked fields as a JSON object, unknown ones left out."""
     first_run_id: Volatile[RunId]

@@ -102,12 +102,17 @@ class PullPolicy:
     """A run that would change more of the known records than this stops."""
     max_absent_percent: int = 3
     """A run that would mark more of the known records absent than this stops."""
+    max_new_percent: int = 50
+    """A run that would bring more new records than this, against the known ones, stops."""
     guard_floor: int = 25
     """Up to so many changes pass whatever the percentage."""
     max_problem_percent: int = 5
     """A run in which more of the records cannot be read than this stops."""
     create_devices: bool = True
     """Whether a record that matches nothing becomes a device; else it waits for a person."""
+    kept_runs: int = 30
+    """Of how many runs of a source it is kept what each did with each record. What still holds of
+    older ones, a disagreement or a record that waits for a person, is kept until it is settled."""
 
 
 @frozen(kw_only=True)
@@ -312,6 +317,10 @@ _PULL: Mapping[str, tuple[Kind, str]] = {
         Whole(0, 100),
         "A run that would mark more of the known records absent than this stops.",
     ),
+    "max_new_percent": (
+        Whole(0, 100_000),
+        "A run that would bring more new records than this, against the known ones, stops.",
+    ),
     "guard_floor": (Whole(0, 100_000), "Up to so many changes pass whatever the percentage."),
     "max_problem_percent": (
         Whole(0, 100),
@@ -320,6 +329,10 @@ _PULL: Mapping[str, tuple[Kind, str]] = {
     "create_devices": (
         Flag(),
         "Whether a record that matches nothing becomes a device; else it waits for a person.",
+    ),
+    "kept_runs": (
+        Whole(1, 10_000),
+        "Of how many runs of a source it is kept what each did with each record.",
     ),
 }
 _RETENTION: Mapping[str, tuple[Kind, str]] = {

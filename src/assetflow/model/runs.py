@@ -34,7 +34,9 @@ class RunStatus(enum.Enum):
     PARTIAL = "partial"
     """What was seen was applied; absence was not judged."""
     STOPPED = "stopped"
-    """Stopped by the change guard or by too many problems; nothing more was applied."""
+    """Stopped by the change guard or by too many problems. No new or changed record was applied
+    where the source was known before; contacts, returns of absent devices, what a first pull had
+    brought by then, and for absence the changes that were let through, stay."""
     FAILED = "failed"
     """Ended by an error; a new run starts afresh."""
 
@@ -96,9 +98,11 @@ class Run(Record):
     linked: Volatile[int] = 0
     """Records matched to devices that were there."""
     changed: Volatile[int] = 0
-    """Records whose tracked fields changed."""
+    """Records of known devices whose tracked fields changed."""
     unchanged: Volatile[int] = 0
-    """Records equal to the last observation."""
+    """Records equal to the last observation, of devices that are known."""
+    unmatched: Volatile[int] = 0
+    """Records that belong to no device: several could be it, or none may be made of it."""
     absent: Volatile[int] = 0
     """Records that a complete listing no longer had."""
     disagreements: Volatile[int] = 0
@@ -163,6 +167,11 @@ class RunPage(Record):
     """Ids of records that could not be read, a line feed between: they are there all the same."""
     nameless: Volatile[int] = 0
     """Records that could not be read and whose id is not known."""
+    marks: Volatile[bytes] = b""
+    """Digests of the records, 17 bytes each in the order of ``ids``; zeros for one that was new or
+    changed and not yet settled, or belongs to no device. Empty when all must be looked up."""
+    contacts: Volatile[bytes] = b""
+    """The records' last contacts in the order of ``ids``, a line feed between; empty for unknown."""
 
 
 @frozen(kw_only=True, field_transformer=quiet)
@@ -205,7 +214,7 @@ class StagedRecord(Record):
     standing: Volatile[str]
     """``new``, ``changed``, or ``unmatched`` for one that is unchanged but still belongs to no device."""
     digest: Volatile[bytes]
-    """16 bytes over the tracked fields."""
+    """17 bytes over the tracked fields, the first of which names the scheme."""
     observed: Personal[str]
     """All observed fields as a JSON array, in the order of the observed class."""
     raw: Personal[bytes | None] = None

@@ -2,6 +2,7 @@
 
 import enum
 import operator
+from collections.abc import Iterable
 from datetime import date
 from hashlib import blake2b
 from typing import Any
@@ -14,15 +15,19 @@ from assetflow.model.observed import ObservedDevice
 from assetflow.model.query import plain
 
 __all__ = [
+    "DIGEST_SIZE",
     "PERSONAL_FIELDS",
     "TRACKED_FIELDS",
     "changed_fields",
     "digest",
+    "digests",
     "facts_of",
+    "is_of_this_scheme",
     "observed_array",
     "observed_fields",
     "observed_from_array",
     "observed_from_facts",
+    "told_the_same",
 ]
 
 _FLEETING = frozenset({"recent_user"})
@@ -46,9 +51,47 @@ _encode = msgspec.msgpack.Encoder().encode
 _array = msgspec.json.Decoder(list[str | int | None])
 
 
+_SCHEME = 1
+"""How digests are made. Raised when a tracked field is added or dropped, or its text is made differently."""
+_ADDED: dict[str, int] = {}
+"""Fields that are tracked only since a later scheme than the first, and that scheme."""
+_LENGTH = 16
+DIGEST_SIZE: int = 1 + _LENGTH
+"""Bytes of a digest: one for the scheme, the rest over the fields."""
+_LEAD = bytes([_SCHEME])
+
+
 def digest(observed: ObservedDevice) -> bytes:
-    """Sixteen bytes over the tracked fields: equal exactly when none of them changed."""
-    return blake2b(_encode(_tracked(observed)), digest_size=16).digest()
+    """Over the tracked fields: equal exactly when none of them changed, under one scheme.
+
+    The first byte says under which scheme it was made, so that a later version can tell a change
+    at the source from a change of the method.
+    """
+    return _LEAD + blake2b(_encode(_tracked(observed)), digest_size=_LENGTH).digest()
+
+
+def digests(observed: Iterable[ObservedDevice]) -> list[bytes]:
+    """The [`digest`][assetflow.reconcile.digest] of each; quicker than one by one."""
+    lead, made = _LEAD, map(_encode, map(_tracked, observed))
+    return [lead + blake2b(text, digest_size=_LENGTH).digest() for text in made]
+
+
+def is_of_this_scheme(mark: bytes) -> bool:
+    """Whether a digest can be compared with one that is made now; an empty one can: it differs."""
+    return not mark or (len(mark) == DIGEST_SIZE and mark[0] == _SCHEME)
+
+
+def told_the_same(mark: bytes, facts: str, observed: ObservedDevice) -> bool:
+    """Whether a claim is as it was when a digest of another scheme was made of it.
+
+    Args:
+        mark: That digest. One without a byte for its scheme is older than all.
+        facts: The tracked fields of then, as a JSON object.
+        observed: The claim of now. Fields that were not tracked then are not looked at.
+    """
+    scheme = mark[0] if len(mark) == DIGEST_SIZE else 0
+    differ = changed_fields(msgspec.json.decode(facts or "{}"), facts_of(observed))
+    return all(_ADDED.get(name, 0) > scheme for name in differ)
 
 
 def facts_of(observed: ObservedDevice) -> dict[str, str | int]:

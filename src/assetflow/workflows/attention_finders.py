@@ -172,12 +172,9 @@ def unmatched(scope: Scope) -> Iterator[AttentionItem]:
     fields = ("source", "source_id", "changed_run_id")
     waiting = list(scope.tx.values(Query(kind=Observation, where=where), fields))
     runs = _started(scope, {row[2] for row in waiting})
-    said: dict[tuple[str, str], RunItem] = {}
-    for outcome in (ItemOutcome.AMBIGUOUS, ItemOutcome.REFUSED) if waiting else ():
-        for item in scope.tx.find(Query(kind=RunItem, where=F.outcome == outcome)):
-            said[item.run_id, item.source_id] = item
+    said = scope.tx.get_many(RunItem, [(run_id, source_id, 0) for _, source_id, run_id in waiting])
     for source, source_id, run_id in waiting:
-        told = said.get((run_id, source_id))
+        told = said.get((run_id, source_id, 0))
         yield AttentionItem(
             kind="unmatched-record",
             subject_kind="observation",
@@ -199,7 +196,9 @@ def disagreements(scope: Scope) -> Iterator[AttentionItem]:
     A run tells only of records that changed, so what it said stays true until a later run tells
     of the same record, or somebody changed the device to what the source says.
     """
-    told = list(scope.tx.find(Query(kind=RunItem, where=F.outcome == ItemOutcome.DISAGREES)))
+    run_ids = [run_id for (run_id,) in scope.tx.values(Query(kind=Run), ("id",))]
+    said = F.run_id.one_of(*run_ids) & (F.outcome == ItemOutcome.DISAGREES)
+    told = list(scope.tx.find(Query(kind=RunItem, where=said)))  # by its index, run after run
     if not told:
         return
     keys = {item.run_id for item in told}

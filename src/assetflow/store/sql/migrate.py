@@ -34,7 +34,7 @@ __all__ = [
 
 VERSION_TABLE = "assetflow_alembic_version"
 """Where Alembic notes the revision; a name of its own, since a database may be shared."""
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every revision that this version knows, oldest first."""
 HEAD = REVISIONS[-1]
 """The revision that this version works with."""
