@@ -40,9 +40,7 @@ def forget_marks(tx: Transaction, source: str) -> None:
     To be called by whatever changes or removes observations and is no pull.
     """
     run_id = newest_ended(tx, source)
-    pages = (
-        list(tx.find(Query(kind=RunPage, where=F.run_id == run_id))) if run_id else []
-    )
+    pages = list(tx.find(Query(kind=RunPage, where=F.run_id == run_id))) if run_id else []
     tx.upsert([evolve(page, marks=b"") for page in pages])
 
 
@@ -95,8 +93,7 @@ class Sorted:
 
     def item(self, i: int) -> ObservedDevice:
         """A record of a page that was kept, as one with suspects is."""
-        assert self.page is not None
-        item: ObservedDevice = self.page.items[self.places[i]]
+        item: ObservedDevice = self.page.items[self.places[i]]  # type: ignore[union-attr]  # kept
         return item
 
     def as_page(self, run_id: Any, settled: Mapping[str, object]) -> RunPage:
@@ -167,16 +164,12 @@ class Known:
             self.read = Read.of(tx, run.id)
         else:
             self._present = tx.count(Query(kind=Observation, where=present))
-        if (
-            sum(len(marks) for _, marks, _ in self._pages.values())
-            < _FEW * run.known_before
-        ):
+        if sum(len(marks) for _, marks, _ in self._pages.values()) < _FEW * run.known_before:
             # asking for so many one by one would take longer than reading all
             placed = Query(kind=Observation, where=present & F.device_id.is_known())
             self._pages.clear()
             self._by_id = {
-                i: (bytes(mark), "")
-                for i, mark in tx.values(placed, ("source_id", "digest"))
+                i: (bytes(mark), "") for i, mark in tx.values(placed, ("source_id", "digest"))
             }
 
     def begin_again(self, tx: ReadTransaction, run: Run) -> None:
@@ -227,9 +220,7 @@ class Known:
             problems=[*page.problems],
         )
 
-    def _before(
-        self, shard: str, number: int, ids: list[str]
-    ) -> tuple[list[bytes], list[str]]:
+    def _before(self, shard: str, number: int, ids: list[str]) -> tuple[list[bytes], list[str]]:
         """Marks and last contacts of some records as they were."""
         page = self._pages.get((shard, number))
         if page is not None and page[0] == "\n".join(ids).encode():
@@ -249,9 +240,7 @@ class Known:
         wanted = [page.ids[i] for page in pages for i in page.suspects]
         if wanted and self._anything:
             mine = (F.source == self.source) & F.source_id.one_of(*wanted)
-            rows = {
-                r[0]: r for r in tx.values(Query(kind=Observation, where=mine), _ROW)
-            }
+            rows = {r[0]: r for r in tx.values(Query(kind=Observation, where=mine), _ROW)}
         older = self._told_under_an_older_scheme(tx, pages, rows)
         for page in pages:
             self._judge(page, rows, older)
@@ -298,8 +287,7 @@ class Known:
             page.ids[i]: (page.item(i), page.marks[i])
             for page in pages
             for i in page.suspects
-            if page.ids[i] in rows
-            and not is_of_this_scheme(bytes(rows[page.ids[i]][1]))
+            if page.ids[i] in rows and not is_of_this_scheme(bytes(rows[page.ids[i]][1]))
         }
         if not wanted:
             return {}
@@ -310,9 +298,7 @@ class Known:
             if told_the_same(o.digest, o.facts, wanted[o.source_id][0])
         }
 
-    def _fitting(
-        self, page: Sorted, fresh: list[tuple[int, str]]
-    ) -> list[tuple[int, str]]:
+    def _fitting(self, page: Sorted, fresh: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Those that can be kept. One with a value that is too long is a problem of its own."""
         fitting = []
         for i, standing in fresh:
@@ -321,16 +307,12 @@ class Known:
                 fitting.append((i, standing))
                 continue
             self.read.seen.discard(page.ids[i])
-            page.problems.append(
-                Problem(path=name, message="is too long", record=page.ids[i])
-            )
+            page.problems.append(Problem(path=name, message="is too long", record=page.ids[i]))
         return fitting
 
     def _leave_out(self, page: Sorted) -> None:
         """Take out of the lists what cannot be kept."""
-        gone = {
-            i for i, source_id in enumerate(page.ids) if source_id not in self.read.seen
-        }
+        gone = {i for i, source_id in enumerate(page.ids) if source_id not in self.read.seen}
         if gone:
             kept = [i not in gone for i in range(len(page.ids))]
             page.returned = [i for i in page.returned if i in self.read.seen]
@@ -344,10 +326,7 @@ class Known:
         for problem in found.problems:
             if problem.record is None:
                 found.nameless += 1
-            elif (
-                problem.record not in self.read.unread
-                and problem.record not in self.read.seen
-            ):
+            elif problem.record not in self.read.unread and problem.record not in self.read.seen:
                 self.read.unread.add(problem.record)
                 found.unread.append(problem.record)
         self.read.nameless += found.nameless
@@ -355,9 +334,7 @@ class Known:
 
     def _claims(self, page: Sorted, chosen: list[tuple[int, str]]) -> Iterator[Claim]:
         """Claims with their raw records: the page is split, and each record compressed, only here."""
-        raws = (
-            page.page.raws() if chosen and page.page and self.raw_dictionaries else ()
-        )
+        raws = page.page.raws() if chosen and page.page and self.raw_dictionaries else ()
         version = max(self.raw_dictionaries) if raws else None
         for i, standing in chosen:
             raw = (
@@ -399,6 +376,4 @@ def _cut(marks: bytes) -> list[bytes]:
 
 def _unequal(now: list[Any], before: list[Any]) -> list[int]:
     """Where two lists differ."""
-    return (
-        [] if now == before else list(compress(range(len(now)), map(ne, now, before)))
-    )
+    return [] if now == before else list(compress(range(len(now)), map(ne, now, before)))

@@ -26,6 +26,7 @@ from assetflow.exchange.items import refused_item, unread_item
 from assetflow.exchange.known import Known, Sorted
 from assetflow.exchange.pages import Fetched, Restarted, fetch, groups
 from assetflow.exchange.report import OnProgress, Progress, PullReport
+from assetflow.exchange.staging import count_staged, drop_staged, stage, staged, unstage
 from assetflow.exchange.tally import Tally
 from assetflow.model import (
     BatchId,
@@ -38,9 +39,7 @@ from assetflow.model import (
     RunItem,
     RunShard,
     RunStatus,
-    StagedRecord,
 )
-from assetflow.reconcile import observed_array, observed_from_array
 from assetflow.store.ports import Durability
 
 if TYPE_CHECKING:
@@ -57,9 +56,7 @@ _STAGED_GROUP = 1_000
 _SHOWN_PROBLEMS = 100
 _PASSING = (ConnectorError, StoreError, ExchangeError)
 """Errors after which the same run can go on: the network, the store, another process."""
-_NAMELESS = (
-    "absence was not judged: records without a readable id may be the missing ones"
-)
+_NAMELESS = "absence was not judged: records without a readable id may be the missing ones"
 
 
 def pull_devices(
@@ -132,9 +129,7 @@ def pull_devices(
         "max_absent_percent": max_absent_percent,
         "max_new_percent": max_new_percent,
     }
-    limits = evolve(
-        act.policy.pull, **{n: p for n, p in given.items() if p is not None}
-    )
+    limits = evolve(act.policy.pull, **{n: p for n, p in given.items() if p is not None})
     with job:
         job.load()
         job.read(workers=workers)
@@ -188,7 +183,7 @@ class _Pull:
                 return
             held = evolve(held, owner=None, lease_until=None)
             if issubclass(kind, Exception) and not issubclass(kind, _PASSING):
-                self._drop_staged(tx)
+                drop_staged(tx, self.run.id)
                 code = kind.code if issubclass(kind, AssetflowError) else "unexpected"
                 words = "an error ended the run; the next pull begins afresh"
                 held = evolve(
@@ -199,13 +194,6 @@ class _Pull:
                     message=words,
                 )
             tx.upsert([held])
-
-    def _drop_staged(self, tx: Transaction) -> list[str]:
-        """Forget what waited; the ids of the records."""
-        mine = Query(kind=StagedRecord, where=F.run_id == self.run.id)
-        waiting = [str(i) for (i,) in tx.values(mine, ("source_id",))]
-        tx.delete(StagedRecord, [(self.run.id, source_id) for source_id in waiting])
-        return waiting
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[Transaction, Act]]:
@@ -220,9 +208,7 @@ class _Pull:
         with self.store.read(self.district) as tx:
             self.known.load(tx, self.run)
             if self.run.resumed:
-                self.staged = tx.count(
-                    Query(kind=StagedRecord, where=F.run_id == self.run.id)
-                )
+                self.staged = count_staged(tx, self.run.id)
 
     # --- reading ----------------------------------------------------------------------------
 
@@ -289,9 +275,7 @@ class _Pull:
             done=following is None,
         )
         self._count()
-        self.problems.extend(
-            found.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)]
-        )
+        self.problems.extend(found.problems[: max(_SHOWN_PROBLEMS - len(self.problems), 0)])
 
     def _count(self) -> None:
         read = self.known.read
@@ -306,41 +290,23 @@ class _Pull:
 
     # --- new and changed records ------------------------------------------------------------
 
-    def _keep(
-        self, tx: Transaction, act: Act, found: list[Sorted]
-    ) -> Mapping[str, DeviceId]:
+    def _keep(self, tx: Transaction, act: Act, found: list[Sorted]) -> Mapping[str, DeviceId]:
         """Settle claims at once when the source was new; else let them wait for the guard.
 
         Returns:
             The devices of the claims that were settled, by source id.
         """
         claims = [claim for page in found for claim in page.fresh]
-        claims += placed(
-            tx, act, self.source, [c for page in found for c in page.waiting]
-        )
+        claims += placed(tx, act, self.source, [c for page in found for c in page.waiting])
         if not claims:
             return {}
         if not self.run.known_before:
             return self._settle(tx, act, claims)
-        rows = [
-            StagedRecord(
-                run_id=self.run.id,
-                source_id=c.observed.source_id,
-                standing=c.standing,
-                digest=c.digest,
-                observed=observed_array(c.observed),
-                raw=c.raw,
-                raw_dictionary=c.raw_dictionary,
-            )
-            for c in claims
-        ]
-        tx.upsert(rows)
-        self.staged += len(rows)
+        stage(tx, self.run.id, claims)
+        self.staged += len(claims)
         return {}
 
-    def _settle(
-        self, tx: Transaction, act: Act, claims: list[Claim]
-    ) -> Mapping[str, DeviceId]:
+    def _settle(self, tx: Transaction, act: Act, claims: list[Claim]) -> Mapping[str, DeviceId]:
         if self.claims is None:
             self.claims = Claims.load(
                 tx,
@@ -373,20 +339,13 @@ class _Pull:
         )
         proved = self._proved_complete()
         with self.store.read(self.district) as tx:
-            mine = F.run_id == self.run.id
             changed, new = (
-                tx.count(
-                    Query(kind=StagedRecord, where=mine & (F.standing == standing))
-                )
-                if self.staged
-                else 0
+                count_staged(tx, self.run.id, standing) if self.staged else 0
                 for standing in ("changed", "new")
             )
             # one of the missing may be one of those that have no name
             self.unjudged = proved and self.known.read.nameless > 0
-            self.missing = (
-                self.known.missing(tx) if proved and not self.unjudged else []
-            )
+            self.missing = self.known.missing(tx) if proved and not self.unjudged else []
         for option, count in (
             ("max_change_percent", changed),
             ("max_new_percent", new),
@@ -405,26 +364,13 @@ class _Pull:
 
     def apply_staged(self) -> None:
         """Apply what waited, in groups; each group's rows go as it is applied, so a kill loses nothing."""
-        waiting = Query(
-            kind=StagedRecord, where=F.run_id == self.run.id, limit=_STAGED_GROUP
-        )
         while self.staged:
             with self._transaction() as (tx, act):
-                rows = list(tx.find(waiting))
-                claims = [
-                    Claim(
-                        observed_from_array(r.observed),
-                        r.digest,
-                        r.raw,
-                        r.raw_dictionary,
-                        r.standing,
-                    )
-                    for r in rows
-                ]
+                claims = staged(tx, self.run.id, limit=_STAGED_GROUP)
                 self._settle(tx, act, claims)
-                tx.delete(StagedRecord, [(r.run_id, r.source_id) for r in rows])
+                unstage(tx, self.run.id, claims)
                 self._checkpoint(tx, act)
-            self.staged = self.staged - len(rows) if rows else 0
+            self.staged = self.staged - len(claims) if claims else 0
             self._tell("apply")
 
     # --- the end ----------------------------------------------------------------------------
@@ -447,9 +393,7 @@ class _Pull:
         seen = self.known.read.met
         if seen != self.plan.expected and self.plan.recount is not None:
             counts.add(self.connector.wire.run(self.plan.recount()))
-        self.incomplete = unproven(
-            seen=seen, counts=counts, source=self.source, run_id=self.run.id
-        )
+        self.incomplete = unproven(seen=seen, counts=counts, source=self.source, run_id=self.run.id)
         return self.incomplete is None
 
     def finish(self, *, kept_runs: int) -> PullReport:
@@ -478,13 +422,11 @@ class _Pull:
         if error is None:
             return
         with self._transaction() as (tx, _act):
-            waiting = self._drop_staged(tx)
+            waiting = drop_staged(tx, self.run.id)
             held = Query(kind=Observation, where=F.source == self.source)
             pairs: Any = tx.values(held, ("source_id", "device_id")) if waiting else ()
             devices = dict(pairs)
-            tx.upsert(
-                [refused_item(self.run.id, i, devices.get(i), error) for i in waiting]
-            )
+            tx.upsert([refused_item(self.run.id, i, devices.get(i), error) for i in waiting])
         self._close(RunStatus.STOPPED, error)
         raise error
 
@@ -498,11 +440,7 @@ class _Pull:
                 ended_at=act.at,
                 owner=None,
                 lease_until=None,
-                message=error.message
-                if error
-                else _NAMELESS
-                if self.unjudged
-                else None,
+                message=error.message if error else _NAMELESS if self.unjudged else None,
                 error_code=error.code if error else None,
             )
             tx.upsert([ended])
@@ -513,9 +451,7 @@ class _Pull:
         return report
 
     def _checkpoint(self, tx: Transaction, act: Act) -> None:
-        self.run = evolve(
-            self.tally.onto(self.run), lease_until=act.at + checkpoints.LEASE
-        )
+        self.run = evolve(self.tally.onto(self.run), lease_until=act.at + checkpoints.LEASE)
         tx.upsert([self.run])
 
     def _tell(self, phase: str) -> None:
