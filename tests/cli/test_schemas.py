@@ -37,7 +37,7 @@ KEYS = {
     "journal.verify": "verified events checked head",
     "policy.show": "digest text",
     "runs.list": (
-        "id source status started_at ended_at seen created linked changed unchanged absent "
+        "id source status started_at ended_at seen created linked changed unchanged unmatched absent "
         "disagreements problems message"
     ),
     "runs.show": "source_id outcome device_id fields reason candidates",

@@ -13,7 +13,9 @@ from assetflow.model import (
     PersonLink,
     Query,
     RetainedIdentity,
+    RunPage,
 )
+from assetflow.reconcile import DIGEST_SIZE
 
 from .conftest import (  # noqa: TID252  # helpers of this folder
     EMAIL,
@@ -183,3 +185,17 @@ def test_the_person_is_a_pseudonym_in_listings(district):
     erase(district)
     assert district.people.get(person.id).display_name == person.id
     assert not [p for p in records(district, Person) if p.email == EMAIL]
+
+
+def test_no_page_of_a_pull_keeps_a_digest_of_what_was_taken_out(district):
+    """A digest over a name can be tried with guesses."""
+    before = {o.source_id: o.digest for o in records(district, Observation)}
+    erase(district)
+    after = {o.source_id: o.digest for o in records(district, Observation)}
+    gone = {mark for i, mark in before.items() if after.get(i) != mark}
+    kept = set(before.values()) - gone
+    marks = b"".join(p.marks for p in records(district, RunPage))
+    cut = {marks[i : i + DIGEST_SIZE] for i in range(0, len(marks), DIGEST_SIZE)}
+    assert gone
+    assert kept <= cut
+    assert not gone & cut

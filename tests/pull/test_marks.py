@@ -33,6 +33,7 @@ from assetflow.rules.derived import with_model
 from assetflow.store.memory import MemoryStore
 from assetflow.store.ports import Entry, Put
 from assetflow.testing.canned import CannedConnector
+from assetflow.workflows.marks import unmark
 
 from .conftest import LINCOLN, Bench, chromebook, fleet  # noqa: TID252  # helpers of this folder
 
@@ -283,3 +284,22 @@ def test_a_pull_that_is_taken_up_again_judges_absence(bench, source):
     run = bench.pull(source(fewer)).run
     assert (run.resumed, run.seen, run.absent) == (1, 59, 1)
     assert [o.source_id for o in bench.all(Observation) if o.absent_since] == [gone.source_id]
+
+
+def test_a_record_that_was_changed_beside_the_pulls_is_looked_up(bench, source):
+    bench.pull(source(fleet(45)))
+    bench.pull(source(fleet(45)))
+    gone = bench.all(Observation)[7]
+    other = bench.all(Observation)[8]
+    with bench.store.write(LINCOLN) as tx:
+        tx.delete(Observation, [("google", gone.source_id)])
+        tx.upsert([evolve(other, digest=b"")])
+        unmark(tx, "google", [gone.source_id, other.source_id])
+    kept = {o.digest for o in bench.all(Observation) if o.digest}
+    marks = b"".join(p.marks for p in bench.all(RunPage))
+    cut = [marks[i : i + DIGEST_SIZE] for i in range(0, len(marks), DIGEST_SIZE)]
+    assert set(cut) == kept | {bytes(DIGEST_SIZE)}
+    assert cut.count(bytes(DIGEST_SIZE)) == 4
+    run = bench.pull(source(fleet(45))).run
+    assert (run.unchanged, run.changed, run.created, run.linked) == (43, 2, 0, 0)
+    assert len(bench.all(Observation)) == 45

@@ -27,21 +27,11 @@ if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.wire import Call, Page
 
-__all__ = ["Known", "Sorted", "forget_marks"]
+__all__ = ["Known", "Sorted"]
 
 _UNSETTLED = bytes(DIGEST_SIZE)
 """Stands for the mark of a record that must be looked up: it was new, changed, or has no device."""
 _ROW = ("source_id", "digest", "device_id", "absent_since")
-
-
-def forget_marks(tx: Transaction, source: str) -> None:
-    """Make the next pull look up every record of a source.
-
-    To be called by whatever changes or removes observations and is no pull.
-    """
-    run_id = newest_ended(tx, source)
-    pages = list(tx.find(Query(kind=RunPage, where=F.run_id == run_id))) if run_id else []
-    tx.upsert([evolve(page, marks=b"") for page in pages])
 
 
 @define

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from assetflow.errors import NotFound, Refusal
-from assetflow.exchange.known import forget_marks
 from assetflow.model import Device, DeviceLink, F, Observation, Query
 from assetflow.model.events import DeviceLinked
 from assetflow.store.ports import Entry, Put
+from assetflow.workflows.marks import unmark
 from assetflow.workflows.references import find_device
 
 if TYPE_CHECKING:
@@ -56,5 +56,5 @@ def link_record(
     tx.record([Entry(event=event, subject_id=found.id, stamp=act.stamp(), puts=(Put(link),))])
     # an empty digest makes the next pull weigh the claim, as if it had changed
     tx.upsert([evolve(observation, device_id=found.id, digest=b"")])
-    forget_marks(tx, source)
+    unmark(tx, source, [source_id])
     return found

@@ -18,6 +18,7 @@ from assetflow.model import (
     Guardianship,
     Handling,
     HolderKind,
+    Observation,
     Person,
     PersonLink,
     Query,
@@ -30,6 +31,7 @@ from assetflow.store.ports import Entry, Put
 from assetflow.store.schema import kind_of
 from assetflow.workflows.edits import found
 from assetflow.workflows.given import day_in_district
+from assetflow.workflows.marks import unmark
 from assetflow.workflows.personal.redacting import redact
 from assetflow.workflows.personal.sealing import seal_name
 from assetflow.workflows.personal.traces import Why, events_about, subject_of, traces
@@ -191,7 +193,16 @@ def erase_person(
         tx.delete(kind, keys_gone)
     if ready.upserts:
         tx.upsert(ready.upserts)
+    _unmark(tx, ready)
     return plan
+
+
+def _unmark(tx: Transaction, ready: _Ready) -> None:
+    """The pages of pulls hold digests of what was taken out, too."""
+    told = [(o.source, o.source_id) for o in ready.upserts if isinstance(o, Observation)]
+    told += ready.deletes.get(Observation, [])
+    for source in sorted({source for source, _ in told}):
+        unmark(tx, source, [source_id for s, source_id in told if s == source])
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from assetflow.model import KIND_RETENTION, Handling, Observation, Role, StagedRecord
-from assetflow.reconcile import PERSONAL_FIELDS, observed_fields
+from assetflow.reconcile import DIGEST_SIZE, PERSONAL_FIELDS, observed_fields
 from assetflow.store.schema import kind_of
 from assetflow.workflows.personal.traces import Why
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from assetflow.workflows.personal.traces import Trace
 
 __all__ = ["Redacted", "redact"]
-
-_DIGEST_BYTES = 16
 
 
 @frozen(kw_only=True)
@@ -86,9 +84,7 @@ def _observation(
 ) -> Redacted:
     facts = _facts(seen.facts)
     if facts is None:
-        after = evolve(
-            seen, facts="{}", raw=None, raw_dictionary=None, digest=entropy(_DIGEST_BYTES)
-        )
+        after = evolve(seen, facts="{}", raw=None, raw_dictionary=None, digest=entropy(DIGEST_SIZE))
         return Redacted(handling=Handling.REDACTED, columns=("facts", "raw"), after=after)
     gone, left = _taken(facts, trace, naming)
     kept = {n: v for n, v in facts.items() if n not in gone}
@@ -97,7 +93,7 @@ def _observation(
         return Redacted(handling=Handling.KEPT, left=left)
     after = evolve(seen, facts=msgspec.json.encode(kept).decode(), raw=None, raw_dictionary=None)
     if gone:  # the digest covers what was taken out, and could be tried with guesses
-        after = evolve(after, digest=entropy(_DIGEST_BYTES))
+        after = evolve(after, digest=entropy(DIGEST_SIZE))
     return Redacted(handling=Handling.REDACTED, columns=columns, after=after, left=left)
 
 
@@ -117,7 +113,7 @@ def _staged(
         staged, observed=msgspec.json.encode(kept).decode(), raw=None, raw_dictionary=None
     )
     if gone:
-        after = evolve(after, digest=entropy(_DIGEST_BYTES))
+        after = evolve(after, digest=entropy(DIGEST_SIZE))
     return Redacted(handling=Handling.REDACTED, columns=columns, after=after, left=left)
 
 
