@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import assetflow.testing.stores  # noqa: F401  # first of the suite: pytest rewrites its asserts
 from assetflow.model import Person, PersonKind, RetainedIdentity
 from assetflow.store.memory import MemoryStore
 from assetflow.testing._store.tools import save
