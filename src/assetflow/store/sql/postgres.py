@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from assetflow.errors import ConfigError, MissingExtra, StoreUnavailable
-from assetflow.store.ports import Durability, StoreFeature
+from assetflow.store.ports import Durability, StoreFeature, Wiped
 from assetflow.store.sql.postgres_faults import STALE_PLAN, is_lost, meaning, unreachable
 from assetflow.store.sql.row_security import NOWHERE, ROLE_HINT
 from assetflow.store.sql.servers import ServerEngine
@@ -207,6 +207,32 @@ class PostgresEngine(ServerEngine):
         )
         return {str(row[0]) for row in connection.exec_driver_sql(names)}
 
+    def wipe_removed(self) -> Wiped:
+        """Rewrite each table, one after the other; each is locked meanwhile.
+
+        What a transaction that began before may still see is kept by the server, and so is its log.
+        """
+        driver = self.new_connection()
+        try:
+            driver.execute(f"SET lock_timeout = {_milliseconds(self.lock_timeout)}", prepare=False)
+            foreign = [row[0] for row in driver.execute(_NOT_OURS, prepare=False)]
+            names = [row[0] for row in driver.execute(_OURS, prepare=False)]
+            for name in names:
+                driver.execute(f'VACUUM (FULL) "{name}"', prepare=False)
+            readers = driver.execute(_READERS, prepare=False).fetchone()[0]
+        finally:
+            driver.close()
+        away = [
+            f"the table {name}: it belongs to another role, who must rewrite it" for name in foreign
+        ]
+        away.append(
+            "the server's write-ahead log until it is recycled; archives of it, replicas, backups"
+        )
+        if readers:
+            why = "somebody is reading; end that and do it again"
+            return Wiped(not_reached=(f"the server's tables: {why}", *away))
+        return Wiped(reached=("the server's tables and indexes",), not_reached=tuple(away))
+
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
         """An advisory lock of the transaction in which all of it happens."""
@@ -221,6 +247,20 @@ class PostgresEngine(ServerEngine):
             connection.connection.commit()
         finally:
             connection.connection.rollback()
+
+
+_TABLES = (
+    "SELECT relname::text FROM pg_catalog.pg_class "  # noqa: S608  # constants
+    "WHERE relnamespace = pg_catalog.to_regnamespace(current_schema()) "
+    f"AND relkind = 'r' AND left(relname, {len(PREFIX)}) = '{PREFIX}' "
+    "AND {}pg_has_role(relowner, 'USAGE') ORDER BY relname"
+)
+_OURS, _NOT_OURS = _TABLES.format(""), _TABLES.format("NOT ")
+# Transactions that may still see removed rows, as far as this role is told of them.
+_READERS = (
+    "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL AND backend_type = 'client backend'"
+)
 
 
 def _milliseconds(seconds: float) -> int:
