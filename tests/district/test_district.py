@@ -272,8 +272,9 @@ def test_an_async_host_hands_work_to_a_thread(district):
 
 def test_figures_by_name_and_of_ones_own(district):
     assert district.figures("fleet_by_lifecycle") == [{"lifecycle": "in_stock", "count": 5}]
-    with pytest.raises(KeyError):
+    with pytest.raises(errors.InvalidValue) as caught:
         district.figures("fleet_by_colour")
+    assert "fleet_by_lifecycle" in caught.value.hint
 
 
 def test_holds_stop_a_check_out_until_they_are_lifted(district):

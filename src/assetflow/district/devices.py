@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from assetflow.district.pager import Pager
 from assetflow.model import (
     Device,
@@ -20,7 +18,9 @@ from assetflow.model.query import where_all
 from assetflow.store.journal import load_event
 from assetflow.workflows import devices as verbs
 from assetflow.workflows import models as model_verbs
+from assetflow.workflows.edits import with_changes
 from assetflow.workflows.funding import funding_of, record_funding
+from assetflow.workflows.given import day
 from assetflow.workflows.references import DeviceRef, find_device, resolve_device
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Devices:
         asset_tag: str | None = None,
         serial: str | None = None,
         model: str | None = None,
-        lifecycle: Lifecycle = Lifecycle.IN_STOCK,
+        lifecycle: Lifecycle | str = Lifecycle.IN_STOCK,
         reason: str | None = None,
         dry_run: bool = False,
         **fields: Any,
@@ -74,23 +74,20 @@ class Devices:
             lifecycle: Where it stands.
             reason: A code for the journal.
             dry_run: Decide, and write nothing.
-            **fields: Further fields of [`Device`][assetflow.model.Device].
+            **fields: Further fields of [`Device`][assetflow.model.Device], of those that may be
+                set: [`DEVICE_FIELDS`][assetflow.workflows.devices.DEVICE_FIELDS].
 
         Raises:
-            InvalidValue: neither a tag nor a serial, or a value that cannot be.
+            InvalidValue: neither a tag nor a serial, a field that cannot be set, or a value that
+                cannot be.
             Refusal: the tag or serial is taken, or belonged to a device that was disposed of.
         """
 
         def do(tx: Any, act: Any) -> Device:
             found = model_verbs.upsert_model(tx, act, model) if model is not None else None
-            device = Device(
-                id=DeviceId(act.new_id()),
-                asset_tag=asset_tag,
-                serial=serial,
-                model_id=found.id if found else None,
-                lifecycle=lifecycle,
-            )
-            return verbs.register_device(tx, act, evolve(device, **fields))
+            given = {"asset_tag": asset_tag, "serial": serial, "lifecycle": lifecycle, **fields}
+            blank = Device(id=DeviceId(act.new_id()), model_id=found.id if found else None)
+            return verbs.register_device(tx, act, with_changes(blank, given, verbs.DEVICE_FIELDS))
 
         return self._session.write(do, reason=reason, dry_run=dry_run)
 
@@ -164,10 +161,12 @@ class Devices:
             reason=reason,
         )
 
-    def funding(self, device: DeviceRef, *, on: date | None = None) -> tuple[FundingShare, ...]:
+    def funding(
+        self, device: DeviceRef, *, on: date | str | None = None
+    ) -> tuple[FundingShare, ...]:
         """The shares that paid for a device: those in force on a day, or all there ever were."""
         with self._session.read() as tx:
-            return funding_of(tx, device, on=on)
+            return funding_of(tx, device, on=day(on, "the day"))
 
     def fund(
         self,

@@ -20,10 +20,10 @@ from assetflow.errors import InvalidValue
 from assetflow.exchange.changes import read_changes
 from assetflow.exchange.drift import Drift, drift
 from assetflow.exchange.pull import pull_devices
-from assetflow.model import FIGURES
+from assetflow.model import FIGURES, Aggregate
 from assetflow.reports.deidentified import DeidentifiedExport
 from assetflow.workflows.attention import attention
-from assetflow.workflows.given import day_in_district
+from assetflow.workflows.given import count, day, day_in_district, line, listed
 from assetflow.workflows.personal.recipients import recipient_for
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from assetflow.district.session import Session
     from assetflow.exchange.changes import ChangePage
     from assetflow.exchange.report import OnProgress, PullReport
-    from assetflow.model import Aggregate, DistrictId
+    from assetflow.model import DistrictId
     from assetflow.store.ports import Store
     from assetflow.workflows.attention import AttentionItem
 
@@ -112,7 +112,15 @@ class District:
             ChangeGuardTripped: too much would change, be new or be absent; no such record was applied.
             TooManyProblems: too many records could not be read.
             RunInProgress: another process pulls from this source.
+            InvalidValue: no connector, or a number that cannot be.
         """
+        if not hasattr(connector, "wire"):
+            hint = "Make one: GoogleAdmin.from_env()."
+            raise InvalidValue("a pull reads from a connector", hint=hint)
+        count(workers, "workers", least=1)
+        for percent in (max_change_percent, max_absent_percent, max_new_percent):
+            if percent is not None:
+                count(percent, "a percentage")
         return pull_devices(
             self._session.store,
             self.id,
@@ -148,28 +156,36 @@ class District:
         Raises:
             InvalidValue: no cursor of this district, an unknown name, or a limit that cannot be.
         """
+        names, most = listed(str, types, "types"), count(limit, "a limit", least=1)
         with self._session.read() as tx:
-            return read_changes(tx, since=since, types=types, limit=limit)
+            return read_changes(tx, since=since, types=names, limit=most)
 
     def attention(
-        self, *, on: date | None = None, kinds: Sequence[str] | None = None
+        self, *, on: date | str | None = None, kinds: Sequence[str] | None = None
     ) -> list[AttentionItem]:
         """What needs a person on a day; today when not given. The most urgent first.
 
         Args:
             on: The day.
             kinds: Only items of these kinds.
+
+        Raises:
+            InvalidValue: not a day, or no such kind.
         """
+        asked = day(on, "the day")
         with self._session.read() as tx:
-            return attention(tx, on or day_in_district(tx, self._session.clock()), kinds=kinds)
+            return attention(tx, asked or day_in_district(tx, self._session.clock()), kinds=kinds)
 
     def figures(self, figure: str | Aggregate[Any]) -> list[dict[str, Any]]:
         """The rows of a shipped figure, by name, or of an aggregate of one's own.
 
         Raises:
-            KeyError: no figure has that name; `assetflow.model.FIGURES` has the names.
+            InvalidValue: no figure has that name, or an aggregate that means nothing.
         """
-        aggregate = FIGURES[figure] if isinstance(figure, str) else figure
+        aggregate = FIGURES.get(figure) if isinstance(figure, str) else figure
+        if not isinstance(aggregate, Aggregate):
+            hint = f"Name one, or give an Aggregate: {', '.join(FIGURES)}."
+            raise InvalidValue("there is no such figure", hint=hint)
         with self._session.read() as tx:
             return tx.aggregate(aggregate)
 
@@ -188,10 +204,8 @@ class District:
         if not bool(deidentified):  # for those who check no types
             hint = "Say deidentified=True; of one person: district.people.export(person)."
             raise InvalidValue("everybody's records leave only de-identified", hint=hint)
-        session = self._session
-        given = session.write(
-            lambda tx, act: recipient_for(tx, act, recipient, entropy=session.entropy)
-        )
+        session, code = self._session, line(recipient, "a recipient")
+        given = session.write(lambda tx, act: recipient_for(tx, act, code, entropy=session.entropy))
         return DeidentifiedExport(
             session.read, recipient=given.name, secret=given.secret, made_at=session.clock()
         )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from assetflow.errors import InvalidValue
-from assetflow.exchange.imports import DeviceImport, PersonImport, apply
+from assetflow.exchange.imports import DeviceImport, ImportPlan, PersonImport, apply
 from assetflow.exchange.rosters import RosterImport
 from assetflow.model import BatchId
+from assetflow.workflows.given import a
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from assetflow.district.session import Session
-    from assetflow.exchange.imports import ImportPlan, ImportReport
+    from assetflow.exchange.imports import ImportReport
     from assetflow.exchange.rosters import RosterPlan
     from assetflow.files import Readable, Source
 
@@ -44,7 +46,7 @@ class Imports:
             FileError: the file cannot be read or is refused, or none of its headings is known.
             InvalidValue: a setting that cannot be.
         """
-        how_to = DeviceImport(mapping=mapping or {}, **how)
+        how_to = DeviceImport(mapping=_checked(mapping), **how)
         with self._session.read() as tx:
             return how_to.plan(tx, file, at=self._session.clock())
 
@@ -66,7 +68,7 @@ class Imports:
             FileError: the file cannot be read or is refused, or none of its headings is known.
             InvalidValue: a setting that cannot be.
         """
-        how_to = PersonImport(mapping=mapping or {}, **how)
+        how_to = PersonImport(mapping=_checked(mapping), **how)
         with self._session.read() as tx:
             return how_to.plan(tx, file, at=self._session.clock())
 
@@ -101,7 +103,9 @@ class Imports:
         Raises:
             InvalidValue: the plan was made for another district.
             PlanChanged: the district's records moved on where it matters; plan again.
+            InvalidValue: not a plan.
         """
+        a(ImportPlan, plan, "what is applied")
         if plan.district != self._session.district:
             msg = "the plan was made for another district"
             raise InvalidValue(msg, hint="Plan the file in this district, and look at that plan.")
@@ -113,3 +117,15 @@ class Imports:
             again=again,
             progress=progress,
         )
+
+
+def _checked(mapping: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
+    if mapping is None:
+        return {}
+    said: object = mapping
+    if isinstance(said, Mapping):
+        pairs = [(h, n) for h, n in said.items() if isinstance(h, str)]
+        if len(pairs) == len(said) and all(n is None or isinstance(n, str) for _, n in pairs):
+            return mapping
+    hint = "mapping={'Serial #': 'serial', 'Notes': None}"
+    raise InvalidValue("a mapping says which field each heading fills", hint=hint)

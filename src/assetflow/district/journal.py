@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from assetflow.errors import SealInvalid
 from assetflow.store.journal import load_event
 from assetflow.store.journal import verify as verify_chain
+from assetflow.store.ports import Head
 from assetflow.store.seals import Seal, seal
+from assetflow.workflows.given import a, count
 from assetflow.workflows.verify import Verification, verify
 
 if TYPE_CHECKING:
     from assetflow.district.session import Session
     from assetflow.model import Event, Stamp
-    from assetflow.store.ports import Head, StoredEvent
+    from assetflow.store.ports import StoredEvent
 
 __all__ = ["Journal"]
 
@@ -37,7 +39,12 @@ class Journal:
         subject: tuple[str, str] | None = None,
         batch_id: str | None = None,
     ) -> Iterator[tuple[StoredEvent, Event, Stamp]]:
-        """Events in order, each as it is stored and as typed values."""
+        """Events in order, each as it is stored and as typed values.
+
+        Raises:
+            InvalidValue: *after* is no sequence number.
+        """
+        count(after, "a sequence number")
         with self._session.read() as tx:
             for stored in tx.journal(after=after, subject=subject, batch_id=batch_id):
                 event, stamp = load_event(stored)
@@ -77,8 +84,12 @@ class Journal:
             return verify(tx, since=self._checked(since, key))
 
     def _checked(self, since: Seal | Head | int, key: bytes | None) -> Head | int:
-        if not isinstance(since, Seal):
+        if key is not None:
+            a(bytes, key, "the key of a seal")
+        if isinstance(since, Head):
             return since
+        if not isinstance(since, Seal):
+            return count(since, "a sequence number")
         if since.district != self._session.district:
             msg = "the seal is of another district"
             raise SealInvalid(msg)

@@ -10,6 +10,7 @@ from attrs import evolve
 from assetflow.errors import AmbiguousReference, InvalidValue, NotFound
 from assetflow.model import Order, Query, Record
 from assetflow.model.query import Field, Predicate, where_all
+from assetflow.workflows.given import count as count_of
 
 if TYPE_CHECKING:
     from assetflow.district.session import Session
@@ -52,9 +53,9 @@ class Pager(Generic[R]):
         """At most so many.
 
         Raises:
-            InvalidValue: a negative count.
+            InvalidValue: a negative count, or no whole number.
         """
-        return self._with(limit=count)
+        return self._with(limit=count_of(count, "a limit"))
 
     def _with(self, **changes: Any) -> Pager[R]:
         return Pager(self._session, evolve(self._query, **changes))

@@ -13,7 +13,8 @@ from assetflow.model.query import where_all
 from assetflow.reports.records_request import PersonExport
 from assetflow.workflows import holds as hold_verbs
 from assetflow.workflows import people as verbs
-from assetflow.workflows.given import day_in_district
+from assetflow.workflows.edits import with_changes
+from assetflow.workflows.given import day, day_in_district, said_word
 from assetflow.workflows.personal.erasing import ErasurePlan, erase_person, plan_erasure
 from assetflow.workflows.references import PersonRef, find_person, resolve_person
 
@@ -81,7 +82,9 @@ class People:
         """
 
         def do(tx: Any, act: Any) -> Person:
-            person = Person(id=PersonId(act.new_id()), kind=PersonKind(kind), **fields)
+            role = said_word(PersonKind, kind, "the kind of person")
+            blank = Person(id=PersonId(act.new_id()), kind=role)
+            person = with_changes(blank, fields, verbs.PERSON_FIELDS - {"kind"})
             return verbs.register_person(tx, act, person, entropy=self._session.entropy)
 
         return self._session.write(do, reason=reason)
@@ -94,12 +97,12 @@ class People:
         )
 
     def leave(
-        self, person: PersonRef, *, left_on: date | None = None, reason: str | None = None
+        self, person: PersonRef, *, left_on: date | str | None = None, reason: str | None = None
     ) -> Person:
         """Note that a person is no longer enrolled or employed. What they hold stays theirs."""
         return self._session.write(
             lambda tx, act: verbs.leave_person(
-                tx, act, resolve_person(tx, person), left_on=left_on
+                tx, act, resolve_person(tx, person), left_on=day(left_on, "the day of leaving")
             ),
             reason=reason,
         )
@@ -198,11 +201,11 @@ class People:
         wiped = self._session.store.wipe_removed() if wipe and not dry_run else None
         return Erasure(plan=plan, done=not dry_run, wiped=wiped)
 
-    def holds(self, person: PersonRef, *, on: date | None = None) -> tuple[Hold, ...]:
+    def holds(self, person: PersonRef, *, on: date | str | None = None) -> tuple[Hold, ...]:
         """What stands between a person and the next check-out, on a day; today when not given."""
         with self._session.read() as tx:
-            day = on or day_in_district(tx, self._session.clock())
-            return hold_verbs.holds(tx, resolve_person(tx, person), day)
+            asked = day(on, "the day") or day_in_district(tx, self._session.clock())
+            return hold_verbs.holds(tx, resolve_person(tx, person), asked)
 
     def place_hold(
         self,

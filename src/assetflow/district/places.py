@@ -8,6 +8,7 @@ from assetflow.district.pager import Pager
 from assetflow.model import Place, PlaceKind, PlaceTree, Query
 from assetflow.model.query import where_all
 from assetflow.workflows import places as verbs
+from assetflow.workflows.given import line, said_word
 from assetflow.workflows.references import PlaceRef, find_place, resolve_place
 
 if TYPE_CHECKING:
@@ -55,7 +56,14 @@ class Places:
 
         def do(tx: Any, act: Any) -> Place:
             parent = resolve_place(tx, within) if within is not None else None
-            return verbs.upsert_place(tx, act, PlaceKind(kind), name, code=code, parent_id=parent)
+            return verbs.upsert_place(
+                tx,
+                act,
+                said_word(PlaceKind, kind, "the kind of place"),
+                line(name, "a place's name", longest=200),
+                code=None if code is None else line(code, "a place's code", longest=64),
+                parent_id=parent,
+            )
 
         return self._session.write(do, reason=reason)
 

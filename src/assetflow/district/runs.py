@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from assetflow.district.pager import Pager
 from assetflow.errors import NotFound
 from assetflow.model import F, ItemOutcome, Order, Query, Run, RunItem
+from assetflow.workflows.given import said_word
 
 if TYPE_CHECKING:
     from assetflow.district.session import Session
@@ -43,10 +44,13 @@ class Runs:
         """What a run did with each record that it did anything with, or refused to.
 
         A record that it saw and found unchanged has no item.
+
+        Raises:
+            InvalidValue: no such outcome.
         """
         where = F.run_id == run_id
         if outcome is not None:
-            where = where & (F.outcome == ItemOutcome(outcome))
+            where = where & (F.outcome == said_word(ItemOutcome, outcome, "an outcome"))
         return Pager(self._session, Query(kind=RunItem, where=where))
 
     def of_device(self, device_id: str) -> Pager[RunItem]:

@@ -16,6 +16,7 @@ from assetflow.model import ActorId, AdoptedPolicy, DistrictPolicy, uuid7
 from assetflow.store.ports import Durability
 from assetflow.workflows.acting import Act
 from assetflow.workflows.actors import actor_for
+from assetflow.workflows.given import a
 from assetflow.workflows.policy import current_policy
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ class Session:
         Raises:
             AssetflowError: what *do* or the store raise; nothing was written.
         """
-        if effective_at is not None and effective_at.tzinfo is None:
+        if effective_at is not None and a(datetime, effective_at, "effective_at").tzinfo is None:
             msg = "effective_at needs a time zone"
-            raise InvalidValue(msg)
+            raise InvalidValue(msg, hint="Use datetime.now(UTC) or zoneinfo.")
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._once(do, reason, effective_at, batch_id, durability, dry_run=dry_run)

@@ -25,6 +25,7 @@ from assetflow.model import (
 )
 from assetflow.store.ports import Durability
 from assetflow.wire import TargetRules
+from assetflow.workflows.given import a, count, line, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,12 +96,18 @@ class Webhooks:
             NotFound: no such place.
             DuplicateKey: another webhook has that name.
         """
+        if rules is not None:
+            a(TargetRules, rules, "what is admitted")
+        code, address = (
+            line(name, "a webhook's name"),
+            line(url, "a webhook's address", longest=4_000),
+        )
         return self._session.write(
             lambda tx, act: verbs.add_webhook(
                 tx,
                 act,
-                name,
-                url=url,
+                code,
+                url=address,
                 secrets=secrets,
                 types=types,
                 sites=sites,
@@ -141,7 +148,9 @@ class Webhooks:
     def disable(self, webhook: WebhookRef, *, because: str = "asked") -> Webhook:
         """Tell a webhook nothing until it is enabled again; what happens meanwhile is not lost."""
         return self._session.write(
-            lambda tx, act: verbs.disable_webhook(tx, act, webhook, because=because)
+            lambda tx, act: verbs.disable_webhook(
+                tx, act, webhook, because=line(because, "why it is disabled")
+            )
         )
 
     def enable(self, webhook: WebhookRef) -> Webhook:
@@ -183,6 +192,7 @@ class Webhooks:
         Raises:
             StoreError: what the store raises. Receivers' failures stand in the report.
         """
+        seconds, timeout = seconds_of(seconds, "seconds"), seconds_of(timeout, "a timeout")
         session = self._session
         deliverer = Deliverer(
             read=session.read,
@@ -192,8 +202,8 @@ class Webhooks:
             new_id=session.new_id,
             secrets=secrets,
             rules=rules,
-            workers=workers,
-            workers_per_webhook=workers_per_webhook,
+            workers=count(workers, "workers", least=1),
+            workers_per_webhook=count(workers_per_webhook, "workers of a webhook", least=1),
             timeout=timeout,
             schedule=schedule,
             sleep=sleep,

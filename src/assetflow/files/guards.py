@@ -88,6 +88,8 @@ class _PathSource:
             raise FileUnreadable(f"there is no file {self.name}") from None
         except OSError as error:
             raise FileUnreadable(f"{self.name} cannot be opened: {error.strerror}") from None
+        except ValueError:
+            raise FileUnreadable("no file has such a name") from None
         try:
             self._check(os.fstat(number))
             return os.fdopen(number, "rb")
@@ -142,6 +144,10 @@ def as_source(file: Readable | Source, *, limits: FileLimits = DEFAULT_LIMITS) -
         )
     if hasattr(file, "read"):
         return _BytesSource("open file", read_capped(file.read, limits.max_bytes, name="the file"))
+    if not hasattr(file, "open"):
+        raise InvalidValue(
+            f"a {type(file).__name__} is no file", hint="Give a path, the bytes, or an open file."
+        )
     return file
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from attrs import evolve, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from assetflow.errors import ContextValue, DateRefused, FundingInvalid, InvalidValue
 from assetflow.model.devices import Device
@@ -22,19 +22,42 @@ from assetflow.rules.derived import funding_state
 __all__ = ["NewShare", "check_shares", "record_funding", "shares_on"]
 
 
+def _text(_: object, attribute: Attribute[str], value: object) -> None:
+    optional = attribute.name != "fund"
+    if not (isinstance(value, str) or (optional and value is None)):
+        raise InvalidValue(f"a share's {attribute.name} is text, not a {type(value).__name__}")
+
+
+def _whole(_: object, __: object, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        hint = "10,000 basis points are all of it: a third is 3333 or 3334."
+        raise InvalidValue("a share is a whole number of basis points", hint=hint)
+
+
+def _programme(_: object, __: object, value: object) -> None:
+    if not isinstance(value, Programme):
+        words = ", ".join(f"Programme.{p.name}" for p in Programme)
+        raise InvalidValue("a share's programme is a Programme", hint=f"One of: {words}.")
+
+
 @frozen(kw_only=True)
 class NewShare:
-    """A share of what paid for a device, before it has an id and a day."""
+    """A share of what paid for a device, before it has an id and a day.
 
-    fund: str
+    Raises:
+        InvalidValue: a value of another type: a fund is text, a share a whole number of basis
+            points.
+    """
+
+    fund: str = field(validator=_text)
     """The fund's code in the district's accounts."""
-    basis_points: int = WHOLE
+    basis_points: int = field(default=WHOLE, validator=_whole)
     """The share: 10,000 is all of it."""
-    award_number: str | None = None
+    award_number: str | None = field(default=None, validator=_text)
     """The award or FAIN, for a grant."""
-    programme: Programme = Programme.NONE
+    programme: Programme = field(default=Programme.NONE, validator=_programme)
     """Whose rules come with it."""
-    title_holder: str | None = None
+    title_holder: str | None = field(default=None, validator=_text)
     """Who holds title."""
 
 

@@ -7,13 +7,16 @@ sees names that exist, comparisons that mean something, and clean text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
 from assetflow.codec import Column, ColumnType, clean_text
+from assetflow.codec.values import is_enum
 from assetflow.errors import InvalidValue
 from assetflow.model.query import (
     Aggregate,
@@ -43,6 +46,8 @@ __all__ = ["checked_aggregate", "checked_columns", "checked_key", "checked_query
 _TEXTS = {ColumnType.TEXT, ColumnType.INSTANT, ColumnType.DATE, ColumnType.CURRENCY}
 _NUMBERS = {ColumnType.INTEGER, ColumnType.FLAG, ColumnType.MINOR}
 _INT64 = 2**63 - 1
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?Z?)?)?)?", re.ASCII)
 
 
 def checked_query(query: Query[R]) -> tuple[Kind, Query[R]]:
@@ -127,14 +132,68 @@ def _operand(kind: Kind, name: str, value: Any) -> Any:
     raise InvalidValue(msg, kind=kind.name, field=name)
 
 
+def _compared(kind: Kind, name: str, value: Any) -> Any:
+    """A plain value that a filter compares a field with: a word, a day or an instant where it holds one.
+
+    A misspelt word would keep nothing, and look like a district without such devices.
+    """
+    clean = _operand(kind, name, value)
+    wanted = _wanted(kind, name)
+    if wanted is None:
+        return clean
+    if isinstance(wanted, frozenset):
+        if clean not in wanted:
+            msg = f"{kind.name}.{name} never holds that word"
+            hint = f"One of: {', '.join(sorted(wanted))}."
+            raise InvalidValue(msg, hint=hint, kind=kind.name, field=name)
+    elif not wanted(clean):
+        hint = "Write 2027-06-04 or date(2027, 6, 4)."
+        if wanted is _is_instant:
+            hint = "Write an instant with its zone, or how its text begins, such as 2026-08-17."
+        msg = f"{kind.name}.{name} is compared with no such text"
+        raise InvalidValue(msg, hint=hint, kind=kind.name, field=name)
+    return clean
+
+
+@lru_cache(maxsize=1024)
+def _wanted(kind: Kind, name: str) -> frozenset[str] | Callable[[str], bool] | None:
+    """The words that a field holds, or what tells its days or instants from other text."""
+    column = _comparable(kind, name)
+    if is_enum(column.python):
+        return frozenset(str(word.value) for word in column.python)
+    return {ColumnType.DATE: _is_day, ColumnType.INSTANT: _is_instant}.get(column.type)
+
+
+def _is_day(text: str) -> bool:
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_instant(text: str) -> bool:
+    """Whether an instant's text may begin so; cut anywhere it still has its place in the order."""
+    if not _INSTANT.fullmatch(text):
+        return False
+    rest = "2000-01-01T00:00:00"
+    try:
+        datetime.fromisoformat((text[:19] + rest[len(text[:19]) :]).replace("Z", ""))
+    except ValueError:
+        return False
+    return True
+
+
 def _predicate(kind: Kind, where: Predicate) -> Predicate:
     """The filter with its texts cleaned; the same object when nothing was to be cleaned."""
     match where:
         case Compare(name=name, value=value):
-            clean = _operand(kind, name, value)
+            clean = _compared(kind, name, value)
             return where if clean == value else evolve(where, value=clean)
         case OneOf(name=name, values=values):
-            cleaned = tuple(_operand(kind, name, v) for v in values)
+            cleaned = tuple(_compared(kind, name, v) for v in values)
             _comparable(kind, name)
             return where if cleaned == values else evolve(where, values=cleaned)
         case StartsWith(name=name, prefix=prefix):

@@ -12,6 +12,7 @@ from assetflow.errors import InvalidValue
 from assetflow.model import Money
 from assetflow.workflows.attention_finders import KINDS
 from assetflow.workflows.attention_items import AttentionItem, AttentionKind, Scope
+from assetflow.workflows.given import listed
 
 if TYPE_CHECKING:
     from assetflow.store.ports import ReadTransaction
@@ -101,8 +102,7 @@ def _wanted(known: Iterable[AttentionKind], kinds: Collection[str] | None) -> li
     there = sorted(known, key=lambda k: k.urgency)
     if kinds is None:
         return there
-    if isinstance(kinds, str):
-        raise InvalidValue("kinds are a list", hint='kinds=["overdue-loan"]')
+    kinds = listed(str, kinds, "kinds")
     names = [k.kind for k in there]
     if not set(kinds) <= set(names):
         raise InvalidValue("no such kind", hint=f"Known are: {', '.join(names)}.")

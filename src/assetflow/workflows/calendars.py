@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from assetflow.model import F, Query, SchoolCalendar, SchoolYear
+from assetflow.model import ClosedDays, F, Query, SchoolCalendar, SchoolYear
 from assetflow.model.events import CalendarSet
 from assetflow.store.ports import Entry, Put
+from assetflow.workflows.given import line, listed, said_day
 from assetflow.workflows.references import find_place, resolve_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from assetflow.model import ClosedDays, PlaceId
+    from assetflow.model import PlaceId
     from assetflow.store.ports import ReadTransaction, Transaction
     from assetflow.workflows.acting import Act
     from assetflow.workflows.references import PlaceRef
@@ -50,17 +51,19 @@ def set_calendar(
         InvalidValue: it ends before it begins, has no weekday, or closed days overlap.
         NotFound: no such site.
     """
-    name = str(year if isinstance(year, SchoolYear) else SchoolYear.parse(year))
+    if not isinstance(year, SchoolYear):
+        year = SchoolYear.parse(line(year, "a school year"))
+    name = str(year)
     site_id = find_place(tx, site).id if site is not None else None
     before = _stored(tx, name, site_id)
     after = SchoolCalendar(
         id=before.id if before else act.new_id(),
         year=name,
-        first_day=first_day,
-        last_day=last_day,
+        first_day=said_day(first_day, "the first day"),
+        last_day=said_day(last_day, "the last day"),
         site_id=site_id,
-        weekdays=tuple(sorted(set(weekdays))),
-        closed=tuple(sorted(closed, key=lambda c: c.first)),
+        weekdays=tuple(sorted(set(listed(int, weekdays, "weekdays")))),
+        closed=tuple(sorted(listed(ClosedDays, closed, "closed days"), key=lambda c: c.first)),
         version=before.version if before else 1,
     )
     if after == before:
@@ -81,7 +84,7 @@ def calendar_for(
     tx: ReadTransaction, day: date, *, site: PlaceRef | None = None
 ) -> SchoolCalendar | None:
     """The calendar that holds on a day: the site's own, else the district's, else ``None``."""
-    year = str(SchoolYear.of(day))
+    year = str(SchoolYear.of(said_day(day, "the day")))
     own = _stored(tx, year, resolve_place(tx, site)) if site is not None else None
     return own or _stored(tx, year, None)
 

@@ -35,7 +35,7 @@ from assetflow.model import (
 )
 from assetflow.rules import custody as rules
 from assetflow.rules.custody import Case, Party
-from assetflow.workflows.given import day, day_in_district, word
+from assetflow.workflows.given import day, day_in_district, listed, word
 from assetflow.workflows.holds import holds
 from assetflow.workflows.notes import add_note
 from assetflow.workflows.once import once
@@ -305,8 +305,7 @@ class _Asked:
         expected_from: HolderRef | None,
         override: Sequence[str],
     ) -> _Asked:
-        if isinstance(override, str):
-            raise InvalidValue("rules to override are a list", hint='override=["custody.holds"]')
+        rules_ = listed(str, override, "rules to override")
         receiver = resolve_holder(tx, to)
         if receiver.kind not in {HolderKind.PERSON, HolderKind.PLACE}:
             hint = "A vendor or another device may have it in hand: held_by=..."
@@ -318,7 +317,7 @@ class _Asked:
             kind=word(CustodyKind, kind, "the kind of custody"),
             due_on=day(due, "the due date"),
             expected_from=None if expected_from is None else resolve_holder(tx, expected_from),
-            override=tuple(override),
+            override=rules_,
         )
 
     @classmethod

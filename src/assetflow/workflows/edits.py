@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, fields
 
+from assetflow.codec import ColumnType
+from assetflow.codec.values import is_enum
 from assetflow.errors import InvalidValue, NotFound
-from assetflow.model import Role
+from assetflow.model import Money, Role
 from assetflow.model.fields import role_of
-from assetflow.workflows.given import word
+from assetflow.store.schema import kind_of
+from assetflow.workflows.given import a, day, line, word
 
 if TYPE_CHECKING:
     from assetflow.model import Record
@@ -51,11 +54,13 @@ def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]
 
     Args:
         record: The record.
-        changes: Field to new value; one of a closed set of words may be given as its text.
+        changes: Field to new value; one of a closed set of words, or a day, may be given as its
+            text.
         allowed: Fields that may be set this way.
 
     Raises:
-        InvalidValue: a field that may not be set, or a word that is none of the set.
+        InvalidValue: a field that may not be set, a value of another type than the field's, or
+            a word that is none of the set.
     """
     unknown = sorted(set(changes) - set(allowed))
     if unknown:
@@ -63,26 +68,36 @@ def with_changes(record: R, changes: Mapping[str, Any], allowed: Collection[str]
             f"a {record.KIND} has no field {', '.join(unknown)} that can be set here",
             hint=f"Fields: {', '.join(sorted(allowed))}.",
         )
-    words = _words(type(record))
-    typed = {
-        name: word(words[name], value, f"a {record.KIND}'s {name}") if name in words else value
-        for name, value in changes.items()
-    }
+    typed = {name: _typed(type(record), name, value) for name, value in changes.items()}
     return evolve(record, **typed)  # type: ignore[misc]  # every record is an attrs class
 
 
-def _word_fields(kind: Any) -> dict[str, type[enum.Enum]]:
-    """Fields that hold one of a closed set of words, which may be given as its text."""
-    kinds = {a.name: get_args(get_args(a.type)[0]) or get_args(a.type) for a in fields(kind)}
-    return {
-        name: found
-        for name, options in kinds.items()
-        for found in options
-        if isinstance(found, type) and issubclass(found, enum.Enum)
-    }
+def _typed(record: type[Record], name: str, value: Any) -> Any:
+    """A value as its field holds it."""
+    column = kind_of(record).field_column(name)
+    what = f"a {record.KIND}'s {name}"
+    if value is None:
+        if not column.nullable:
+            raise InvalidValue(f"{what} cannot be empty")
+        return None
+    if is_enum(column.python):
+        return word(column.python, value, what)
+    if column.type is ColumnType.DATE:
+        return day(value, what)
+    wanted = _HELD.get(column.type, str)
+    if wanted is not str:
+        return a(wanted, value, what)
+    line(value, what, longest=column.length or 4_000)  # as it was written, blanks and all
+    return value
 
 
-_words: Callable[[Any], dict[str, type[enum.Enum]]] = cache(_word_fields)
+_HELD: Mapping[ColumnType, type] = {
+    ColumnType.INTEGER: int,
+    ColumnType.FLAG: bool,
+    ColumnType.MINOR: Money,
+    ColumnType.INSTANT: datetime,
+    ColumnType.JSON: tuple,
+}
 
 
 def found(tx: ReadTransaction, kind: type[R], record_id: str) -> R:

@@ -10,7 +10,7 @@ from assetflow.errors import NotFound
 from assetflow.model import Device, F, FundingShare, Order, Query
 from assetflow.rules import funding as rules
 from assetflow.rules.funding import NewShare, shares_on
-from assetflow.workflows.given import day, day_in_district
+from assetflow.workflows.given import day, day_in_district, listed
 from assetflow.workflows.references import DeviceRef, resolve_device
 from assetflow.workflows.saving import save
 
@@ -65,6 +65,7 @@ def record_funding(
         NotFound: no such device.
         AmbiguousReference: more than one answers to that.
     """
+    shares = listed(NewShare, shares, "shares")
     device_id = resolve_device(tx, device)
     tx.lock((Device, (device_id,)))
     held = tx.get(Device, device_id)

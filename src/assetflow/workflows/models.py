@@ -24,7 +24,7 @@ from assetflow.model.ids import ModelId
 from assetflow.rules.derived import fold_name, with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, next_version, with_changes
-from assetflow.workflows.given import word
+from assetflow.workflows.given import line, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,6 +136,7 @@ def upsert_model(
     Raises:
         InvalidValue: no name, or a field that may not be set.
     """
+    name = line(name, "a model's name", longest=200)
     before = find_model(tx, name)
     base = before or new_model(act, name)
     after = with_changes(base, changes or {}, MODEL_FIELDS)

@@ -26,6 +26,7 @@ from assetflow.model import (
     Place,
     PlaceKind,
     Query,
+    Run,
     RunItem,
     Sighting,
     usd,
@@ -190,6 +191,39 @@ class Filters(Suite):
             where = F.asset_tag.one_of(*tags)
             assert tx.count(Query(kind=Device, where=where)) == 150
             assert tx.count(Query(kind=Device, where=~where)) == 150
+
+    def test_a_word_a_day_and_an_instant_are_spelt_right(self, store: Store) -> None:
+        """A misspelt one would keep nothing, and look like a district that has no such record."""
+        wrong = [
+            F.lifecycle == "in stock",
+            F.lifecycle != "In_Stock",
+            F.lifecycle.one_of("lost", "gone"),
+            ~((F.condition == "shiny") | (F.asset_tag == "x")),
+            F.auto_update_ends < "2027",
+            F.auto_update_ends < "2027-02-30",
+            F.auto_update_ends.one_of("June 2027"),
+        ]
+        fine = [
+            F.lifecycle == "in_stock",
+            F.lifecycle.one_of("lost", "stolen"),
+            F.lifecycle.starts_with("in_"),
+            F.auto_update_ends < "2027-02-28",
+            F.auto_update_ends.starts_with("2027"),
+        ]
+        moments = ["2026", "2026-08", "2026-08-17", "2026-08-17T13:05:00.000000Z"]
+        never = ["", "yesterday", "2026-13", "2026-02-30", "2026-08-17 13:05", "17.8.2026"]
+        with store.read(self.district()) as tx:
+            for where in wrong:
+                with pytest.raises(InvalidValue) as caught:
+                    tx.count(Query(kind=Device, where=where))
+                assert caught.value.hint
+            for where in fine:
+                tx.count(Query(kind=Device, where=where))
+            for text in moments:
+                tx.count(Query(kind=Run, where=F.started_at >= text))
+            for text in never:
+                with pytest.raises(InvalidValue):
+                    tx.count(Query(kind=Run, where=F.started_at >= text))
 
     @pytest.mark.parametrize(
         "query",
