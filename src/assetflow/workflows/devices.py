@@ -31,6 +31,7 @@ from assetflow.model.events import DeviceEdited, DeviceRegistered
 from assetflow.rules.derived import with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
+from assetflow.workflows.saving import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -193,6 +194,7 @@ def register_device(
     """
     if fold_tag(device.asset_tag) is None and fold_tag(device.serial) is None:
         raise InvalidValue("a device needs an asset tag or a serial number")
+    lock_names(tx)
     _check_names(tx, device)
     entry = register_device_entry(act, device, model=_check_references(tx, device), source=source)
     tx.record([entry])
@@ -226,6 +228,8 @@ def edit_device(
         DuplicateKey: another device has that tag or serial.
         Refusal: as [`edit_device_entry`][assetflow.workflows.devices.edit_device_entry].
     """
+    if {"asset_tag", "serial"} & set(changes):
+        lock_names(tx)
     tx.lock((Device, (device_id,)))
     before = found(tx, Device, device_id)
     after = with_changes(before, changes, DEVICE_FIELDS)

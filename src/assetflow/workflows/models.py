@@ -25,6 +25,7 @@ from assetflow.rules.derived import fold_name, with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, next_version, with_changes
 from assetflow.workflows.given import line, word
+from assetflow.workflows.saving import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,6 +138,7 @@ def upsert_model(
         InvalidValue: no name, or a field that may not be set.
     """
     name = line(name, "a model's name", longest=200)
+    lock_names(tx)
     before = find_model(tx, name)
     base = before or new_model(act, name)
     after = with_changes(base, changes or {}, MODEL_FIELDS)

@@ -27,6 +27,7 @@ from assetflow.model.events import GuardianLinked, PersonChanged, PersonLeft, Pe
 from assetflow.rules.derived import fold_email
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
+from assetflow.workflows.saving import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -215,6 +216,7 @@ def register_person(
     """
     if person.site_id is not None:
         found(tx, Place, person.site_id)
+    lock_names(tx)
     _check_names(tx, person)
     entry = register_person_entry(act, person, entropy=entropy, source=source)
     tx.record([entry])
@@ -238,6 +240,8 @@ def change_person(
         InvalidValue: a field that may not be set, or the person was erased.
         DuplicateKey: somebody else of that kind has that number, or somebody has that address.
     """
+    if {"kind", "local_id", "email"} & set(changes):
+        lock_names(tx)
     tx.lock((Person, (person_id,)))
     before = found(tx, Person, person_id)
     after = with_changes(before, changes, PERSON_FIELDS)

@@ -12,6 +12,7 @@ from assetflow.model.events import PlaceChanged
 from assetflow.rules.derived import fold_name
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
+from assetflow.workflows.saving import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,6 +121,7 @@ def upsert_place(
         AmbiguousReference: several places have that name below that parent.
         DuplicateKey: another place has that code.
     """
+    lock_names(tx)
     siblings = [p for p in tx.find(Query(kind=Place, where=F.kind == kind.value)) if p.kind is kind]
     named = [p for p in siblings if code is not None and p.code == code]
     if not named:
@@ -149,6 +151,7 @@ def change_place(tx: Transaction, act: Act, place_id: PlaceId, changes: Mapping[
         InvalidValue: a field that may not be set, or a parent that lies inside the place.
         DuplicateKey: another place has that code.
     """
+    lock_names(tx)
     tx.lock((Place, (place_id,)))
     before = found(tx, Place, place_id)
     after = with_changes(before, changes, PLACE_FIELDS)
