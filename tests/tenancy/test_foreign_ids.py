@@ -162,7 +162,7 @@ KINDS_OF_PARAMETER: dict[str, Maker] = {
     "ImportPlan": made(lambda here: [here.file_plan], refers=True),
     "str | Aggregate[Any]": _aggregates,
     "tuple[str, str]": made(lambda here: [("device", i) for i in here.texts("device", "id")]),
-    "Head | int": made(lambda here: [here.district.journal.head()]),
+    "Seal | Head | int": made(lambda here: [here.district.journal.head()]),
     "Sequence[NewShare]": made(lambda here: [[NewShare(fund=f"{here.mark}-fund")]]),
     "Sequence[ClosedDays]": made(
         lambda here: [[ClosedDays(first=DAY, last=DAY, name=f"{here.mark} break")]]
@@ -177,7 +177,7 @@ KINDS_OF_PARAMETER: dict[str, Maker] = {
     "CustodyKind | str": said(CustodyKind.ASSIGNMENT),
     "CustomType": said(CustomType.TEXT),
     "ItemOutcome | str": said(*ItemOutcome),
-    "Lifecycle": said(Lifecycle.IN_STOCK),
+    "Lifecycle | str": said(Lifecycle.IN_STOCK),
     "PersonKind | str": said(PersonKind.STUDENT),
     "PlaceKind | str": said(PlaceKind.SITE),
     "Sequence[PlaceRef]": made(
@@ -194,6 +194,7 @@ KINDS_OF_PARAMETER: dict[str, Maker] = {
     "TargetRules": NOTHING,
     "float": NOTHING,
     "bool": NOTHING,
+    "bytes": NOTHING,
     "int": NOTHING,
     "OnProgress": NOTHING,
     "Callable[[int, int], None]": NOTHING,
