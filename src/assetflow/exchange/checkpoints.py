@@ -25,6 +25,7 @@ from assetflow.model import (
     RunShard,
     RunStatus,
 )
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from assetflow.connectors.spec import Shard, ShardPlan
@@ -106,6 +107,12 @@ def begin(
     )
     found = next(iter(tx.find(unfinished)), None)
     if found is None:
+        # Two that begin at once do not see each other's run before they wait for each other.
+        lock_names(tx)
+        just_begun = next(iter(tx.find(unfinished)), None)
+        if just_begun is not None:
+            msg = f"another process has just begun a pull from {source}"
+            raise RunInProgress(msg, run_id=just_begun.id)
         run = Run(
             id=run_id,
             source=source,

@@ -45,6 +45,7 @@ from assetflow.reconcile import (
 )
 from assetflow.rules.derived import fold_name, with_model
 from assetflow.store.ports import Entry, Put
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,6 +171,7 @@ class Claims:
 
     def settle(self, tx: Transaction, act: Act, claims: Sequence[Claim], tally: Tally) -> None:
         """Decide about a group of claims and write what follows, in the caller's transaction."""
+        lock_names(tx)
         if not self.whole:
             self.index = index_around(tx, self.source, [c.observed for c in claims])
         self.models = {m.name_key: m for m in tx.find(Query(kind=DeviceModel))}

@@ -215,9 +215,16 @@ class Transaction(ReadTransaction, Protocol):
     """
 
     def lock(self, *targets: tuple[type[Record], Key]) -> None:
-        """Keep these records from being changed by others until the end. Called once, before reading.
+        """Keep these records from being changed by others until the end. Called before reading.
 
-        A key without a record is no error. Targets are locked in one order everywhere.
+        A key without a record is no error, and keeps nobody from inserting it. The targets of one
+        call are locked in one order everywhere. A transaction that calls it again takes the wider
+        first: the district's own record before any other. Where two wait for each other all the
+        same, an engine that locks rows ends one of them.
+
+        Raises:
+            StoreLocked: no lock within the store's wait.
+            TransactionLost: another transaction waits for this one, which waits for it.
         """
         ...
 

@@ -31,7 +31,7 @@ from assetflow.model.events import DeviceEdited, DeviceRegistered
 from assetflow.rules.derived import with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
-from assetflow.workflows.saving import lock_names
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -228,14 +228,15 @@ def edit_device(
         DuplicateKey: another device has that tag or serial.
         Refusal: as [`edit_device_entry`][assetflow.workflows.devices.edit_device_entry].
     """
-    if {"asset_tag", "serial"} & set(changes):
+    names = bool({"asset_tag", "serial"} & set(changes))
+    if names or revive:
         lock_names(tx)
     tx.lock((Device, (device_id,)))
     before = found(tx, Device, device_id)
     after = with_changes(before, changes, DEVICE_FIELDS)
     if fold_tag(after.asset_tag) is None and fold_tag(after.serial) is None:
         raise InvalidValue("a device needs an asset tag or a serial number", device_id=device_id)
-    if {"asset_tag", "serial"} & set(changes):
+    if names:
         _check_names(tx, after)
     model = _check_references(tx, after)
     entry = edit_device_entry(act, before, after, model=model, revive=revive)

@@ -25,7 +25,7 @@ from assetflow.rules.derived import fold_name, with_model
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, next_version, with_changes
 from assetflow.workflows.given import line, word
-from assetflow.workflows.saving import lock_names
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

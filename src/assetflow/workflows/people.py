@@ -27,7 +27,7 @@ from assetflow.model.events import GuardianLinked, PersonChanged, PersonLeft, Pe
 from assetflow.rules.derived import fold_email
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
-from assetflow.workflows.saving import lock_names
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -240,14 +240,15 @@ def change_person(
         InvalidValue: a field that may not be set, or the person was erased.
         DuplicateKey: somebody else of that kind has that number, or somebody has that address.
     """
-    if {"kind", "local_id", "email"} & set(changes):
+    names = bool({"kind", "local_id", "email"} & set(changes))
+    if names:
         lock_names(tx)
     tx.lock((Person, (person_id,)))
     before = found(tx, Person, person_id)
     after = with_changes(before, changes, PERSON_FIELDS)
     if after.site_id is not None:
         found(tx, Place, after.site_id)
-    if {"kind", "local_id", "email"} & set(changes):
+    if names:
         _check_names(tx, after)
     return _save(tx, before, change_person_entry(act, before, after))
 

@@ -12,7 +12,7 @@ from assetflow.model.events import PlaceChanged
 from assetflow.rules.derived import fold_name
 from assetflow.store.ports import Entry, Put
 from assetflow.workflows.edits import changed_fields, found, next_version, with_changes
-from assetflow.workflows.saving import lock_names
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assetflow.model import District
 from assetflow.store.ports import Entry, Put
 
 if TYPE_CHECKING:
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from assetflow.store.ports import Head, Transaction
     from assetflow.workflows.acting import Act
 
-__all__ = ["decided_entries", "lock_names", "save"]
+__all__ = ["decided_entries", "save"]
 
 
 def save(tx: Transaction, act: Act, decision: Decision[Any]) -> Head:
@@ -33,15 +32,6 @@ def save(tx: Transaction, act: Act, decision: Decision[Any]) -> Head:
     if not decision.happened:
         return tx.head()
     return tx.record(decided_entries(act, decision))
-
-
-def lock_names(tx: Transaction) -> None:
-    """Let nobody else of the district give out a name until the end: a tag, a number, a code.
-
-    Whether a name is taken is read, and what is not there cannot be locked; so two at once would
-    both find it free. They meet at the district's own row instead, before any other row.
-    """
-    tx.lock((District, (tx.district,)))
 
 
 def decided_entries(act: Act, decision: Decision[Any]) -> list[Entry]:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, evolve, field
 
-from assetflow.errors import DuplicateKey, InvalidValue, PlanChanged, StaleVersion, StoreLocked
+from assetflow.errors import (
+    DuplicateKey,
+    InvalidValue,
+    PlanChanged,
+    StaleVersion,
+    StoreLocked,
+    TransactionLost,
+)
 from assetflow.exchange.imports.plan import (
     ImportPlan,
     ImportReport,
@@ -21,6 +28,7 @@ from assetflow.exchange.imports.plan import (
 )
 from assetflow.model import BatchId, ImportBatch
 from assetflow.store.ports import Durability
+from assetflow.workflows.naming import lock_names
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -234,7 +242,7 @@ class _Run:
         for _ in range(_ATTEMPTS):
             try:
                 return self._write(rows, last=last)
-            except (_Interleaved, StaleVersion, DuplicateKey):
+            except (_Interleaved, StaleVersion, DuplicateKey, TransactionLost):
                 self._desk = None
             except BaseException:
                 self._desk = None
@@ -248,6 +256,7 @@ class _Run:
         act, plan = self.act, self.plan
         with self.store.write(plan.district, durability=Durability.BULK) as tx:
             desk = self._desk or self.plan.how.desk(self.plan.sheet)
+            lock_names(tx)
             tx.lock((ImportBatch, (act.batch_id,)), *desk.locks(rows))
             head = tx.head()
             if self._desk is None or (

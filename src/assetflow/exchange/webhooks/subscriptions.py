@@ -23,6 +23,7 @@ from assetflow.store.ports import Entry, Put
 from assetflow.store.schema import KINDS
 from assetflow.wire import TargetRules
 from assetflow.workflows.given import line
+from assetflow.workflows.naming import lock_names
 from assetflow.workflows.references import find_place
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def add_webhook(
         fields=_fields(fields),
         batch_size=_batch_size(batch_size),
     )
+    lock_names(tx)
     if tx.count(Query(kind=Webhook, where=F.name == name)):
         raise DuplicateKey("another webhook has that name")
     head = tx.record([_entry(act, WebhookAdded(), webhook, None)])

@@ -195,6 +195,9 @@ class Engine(ABC):
     migrates_at_open: ClassVar[bool] = False
     """Whether opening brings the schema up to date. A server's is upgraded by its people."""
 
+    migrates_whole: ClassVar[bool] = True
+    """Whether nobody sees half a migration. If not, whoever migrates looks under the lock."""
+
     @abstractmethod
     def tables(self, connection: sa.Connection) -> set[str]:
         """Names of all tables that are there, of other programs too."""

@@ -143,6 +143,8 @@ class MariadbEngine(ServerEngine):
 
     # --- the server ---
 
+    migrates_whole = False
+
     def settle_in(self) -> None:
         """Refuse a session that is not as the store needs it.
 

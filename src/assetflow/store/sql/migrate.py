@@ -128,6 +128,9 @@ def revision(engine: Engine) -> tuple[Found, str | None]:
 
 def _bring(engine: Engine, allowed: set[Found]) -> str | None:
     found, here = revision(engine)
+    if allowed and not engine.migrates_whole and found in (Found.FOREIGN, Found.NEWER):
+        # Perhaps another process has made some tables, and has not noted the revision yet.
+        found, here = engine.guarded(lambda: _look_alone(engine))
     refuse(found, here, engine)
     if found is not Found.CURRENT and (engine.read_only or found not in allowed):
         nothing = found is Found.NOTHING
@@ -135,6 +138,11 @@ def _bring(engine: Engine, allowed: set[Found]) -> str | None:
         raise SchemaOutdated(msg, hint=_upgrade_hint(engine), revision=here, needed=HEAD)
     engine.guarded(engine.settle_in)
     return None if found is Found.CURRENT else engine.guarded(lambda: _migrate(engine))
+
+
+def _look_alone(engine: Engine) -> tuple[Found, str | None]:
+    with engine.sa_engine.connect() as connection, engine.migration_lock(connection):
+        return _look(engine, connection)
 
 
 def _upgrade_hint(engine: Engine) -> str | None:

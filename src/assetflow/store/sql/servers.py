@@ -60,9 +60,11 @@ class ServerEngine(Engine):
     @property
     def address(self) -> str:
         """Scheme, user, host and database; no password and no option, which may be one."""
-        scheme = self._url.get_backend_name()
-        shown = self._url.set(drivername=scheme, password=None, query={})
-        return shown.render_as_string(hide_password=True)
+        url = self._url
+        shown = sa.URL.create(
+            url.get_backend_name(), url.username, None, url.host, url.port, url.database
+        )
+        return shown.render_as_string()
 
     def new_connection(self) -> Any:
         """A connection of the driver, outside of the pool.

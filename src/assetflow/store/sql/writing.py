@@ -165,9 +165,12 @@ class SqlWrite(SqlRead):
         for rows in list(self._open):
             rows.end()
         self._committing = True
-        connection.commit()  # type: ignore[union-attr]  # checked
+        self._commit_driver()
         self._let_go("the transaction has ended")
         self._engine.release(connection)  # type: ignore[arg-type]  # checked
+
+    def _commit_driver(self) -> None:
+        self._connection.commit()  # type: ignore[union-attr]  # checked
 
     def fault(self, raised: BaseException, kind: str | None) -> AssetflowError:
         """What a driver's error means; during the commit, something else."""
@@ -203,6 +206,9 @@ class SqlWrite(SqlRead):
             self._many(kind, of(kind).insert, rows)
         for (name, changed), rows in changes.updates.items():
             kind = KINDS[name]
+            if self._engine.locks_rows:
+                at = slice(len(changed) + 1, len(changed) + 1 + len(kind.key))
+                rows.sort(key=itemgetter(at))  # rows are locked as they are met
             if self._many(kind, of(kind).update(changed), rows) != len(rows):
                 raise self._stale(kind, self._overtaken(kind, changed, rows))
         for kind, rows in changes.sorted_removes():
