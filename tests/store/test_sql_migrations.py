@@ -1,5 +1,6 @@
 """A file is brought to the schema of this version, once, after a copy; or refused and left alone."""
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -112,7 +113,9 @@ def test_the_revisions_make_the_tables_of_today(url, file):
         migrated, live = schema(made), schema(today.driver_connection)
         assert {name for _, name in live} == {name for _, name in migrated}
         for key, sql in live.items():
-            assert sorted(migrated[key].split(", ")) == sorted(sql.split(", ")), key
+            # a column that was added later keeps the default that filled the rows of that day
+            plain = re.sub(r" DEFAULT (0|X?'')", "", migrated[key])
+            assert sorted(plain.split(", ")) == sorted(sql.split(", ")), key
     finally:
         made.close()
         today.close()

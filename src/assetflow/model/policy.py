@@ -111,8 +111,7 @@ class PullPolicy:
     create_devices: bool = True
     """Whether a record that matches nothing becomes a device; else it waits for a person."""
     kept_runs: int = 30
-    """Of how many runs of a source it is kept what each did with each record. What still holds of
-    older ones, a disagreement or a record that waits for a person, is kept until it is settled."""
+    """Of how many runs of a source it is kept what each did with each record; what still waits for a person stays."""
 
 
 @frozen(kw_only=True)
@@ -332,7 +331,7 @@ _PULL: Mapping[str, tuple[Kind, str]] = {
     ),
     "kept_runs": (
         Whole(1, 10_000),
-        "Of how many runs of a source it is kept what each did with each record.",
+        "Of how many runs of a source it is kept what each did with each record; what still waits for a person stays.",
     ),
 }
 _RETENTION: Mapping[str, tuple[Kind, str]] = {

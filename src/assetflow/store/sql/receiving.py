@@ -60,7 +60,7 @@ class SqlReceive(SqlWrite):
         self._arrived = follow(self._district, self.head(), events)
         append = self._library.journal.append
         rows = ((self._district, *[getattr(e, name) for name in _COLUMNS]) for e in events)
-        self.doing = "journal"
+        self.doing: str | None = "journal"
         self._cursor.executemany(append.sql, [append.bind(row) for row in rows])
         self.counts["events"] += len(events)
         return self._arrived
