@@ -114,7 +114,7 @@ def test_the_revisions_make_the_tables_of_today(url, file):
         assert {name for _, name in live} == {name for _, name in migrated}
         for key, sql in live.items():
             # a column that was added later keeps the default that filled the rows of that day
-            plain = re.sub(r" DEFAULT (0|X?'')", "", migrated[key])
+            plain = re.sub(r" DEFAULT (0|\(X''\))", "", migrated[key])
             assert sorted(plain.split(", ")) == sorted(sql.split(", ")), key
     finally:
         made.close()
