@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import page
 from benchmarks.measure import Line
 from benchmarks.rows import ROWS
 from benchmarks.world import FULL, QUICK, Scale, World
@@ -28,17 +29,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", help=f"only these, with commas between: {', '.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="smaller and rougher, in a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines there too")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the table into a page")
     args = parser.parse_args(argv)
     chosen = args.rows.split(",") if args.rows else list(ROWS)
     unknown = [name for name in chosen if name not in ROWS]
     if unknown:
         parser.error(f"no such row: {', '.join(unknown)}")
-    return measure(chosen, QUICK if args.quick else FULL, out=args.json)
+    return measure(chosen, QUICK if args.quick else FULL, out=args.json, into=args.write)
 
 
-def measure(chosen: Sequence[str], scale: Scale, *, out: Path | None = None) -> int:
+def measure(
+    chosen: Sequence[str], scale: Scale, *, out: Path | None = None, into: Path | None = None
+) -> int:
     """Measure some rows, print each line as it comes, and say how the run went."""
     begun = time.monotonic()
+    machine = _machine()  # the load as it was before this run made its own
     print(_FORM.format("name", "figure", "peer or limit", "ratio", "target", ""))
     lines: list[Line] = []
     failed: list[str] = []
@@ -54,12 +59,14 @@ def measure(chosen: Sequence[str], scale: Scale, *, out: Path | None = None) -> 
                 traceback.print_exc()
     short = sum(line.state == "short" for line in lines)
     took = time.monotonic() - begun
-    print(f"\n{len(lines)} lines, {short} short, in {took:.0f} s; {_machine()}")
+    print(f"\n{len(lines)} lines, {short} short, in {took:.0f} s; {machine}")
     if out is not None:
         told = [
             asdict(line) | {"target": str(line.target or ""), "state": line.state} for line in lines
         ]
-        out.write_text(json.dumps({"machine": _machine(), "lines": told}, indent=1) + "\n", "utf-8")
+        out.write_text(json.dumps({"machine": machine, "lines": told}, indent=1) + "\n", "utf-8")
+    if into is not None:
+        page.write(into, lines, machine)
     return 1 if failed else 0
 
 

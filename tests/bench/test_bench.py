@@ -4,6 +4,7 @@ import json
 
 import pytest
 from benchmarks import __main__ as command
+from benchmarks import page
 from benchmarks.measure import Compared, Line, Missing, Target, compare, micros
 from benchmarks.rows import ROWS
 from benchmarks.source import PagesConnector, changed, first_pages, seen_again
@@ -137,3 +138,25 @@ def test_the_fleet_changes_as_it_is_told_to():
     places = [(a.location, b.location) for a, b in zip(before, moved, strict=True)]
     assert [n for n, (a, b) in enumerate(places) if a != b] == [0, 100, 200]
     assert again[0].location == moved[0].location.replace("Cart 1", "Cart 2")
+
+
+def test_a_page_gets_the_table_between_its_marks(tmp_path):
+    there = tmp_path / "speed.md"
+    there.write_text("# Speed\n<!-- bench: begin -->\nold\n<!-- bench: end -->\nafter\n", "utf-8")
+    slow = Line("decode a page", "3 us", "a limit 1 us", 3.0, Target(1.5))
+    page.write(there, [slow], "CPython, 2 cores")
+    text = there.read_text("utf-8")
+    assert "| decode a page | 3 us | a limit 1 us | 3x | <= 1.5x | **short** |" in text
+    assert "old" not in text
+    assert text.startswith("# Speed\n")
+    assert text.endswith("\nafter\n")
+    page.write(there, [slow, slow], "CPython, 2 cores")
+    assert there.read_text("utf-8").count("| decode a page |") == 2
+
+
+def test_a_page_without_a_place_for_the_table_is_left_alone(tmp_path):
+    there = tmp_path / "speed.md"
+    there.write_text("# Speed\n", "utf-8")
+    with pytest.raises(ValueError, match="bench: begin"):
+        page.write(there, [], "CPython")
+    assert there.read_text("utf-8") == "# Speed\n"

@@ -12,12 +12,18 @@ from itertools import compress
 from operator import ne
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from assetflow.exchange.checkpoints import Read, newest_ended
 from assetflow.exchange.claims import Claim, compress_raw, sighting_of, too_long
 from assetflow.model import F, Observation, Query, RunPage, Sighting
-from assetflow.reconcile import DIGEST_SIZE, digests, is_of_this_scheme, told_the_same
+from assetflow.reconcile import (
+    DIGEST_SIZE,
+    digest_of_all,
+    digests,
+    is_of_this_scheme,
+    told_the_same,
+)
 from assetflow.wire import Problem
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ __all__ = ["Known", "Sorted"]
 
 _UNSETTLED = bytes(DIGEST_SIZE)
 """Stands for the mark of a record that must be looked up: it was new, changed, or has no device."""
+_PATIENCE = 8
+"""After so many more pages with a change than without, no page is looked at as a whole."""
 _ROW = ("source_id", "digest", "device_id", "absent_since")
 
 
@@ -56,13 +64,15 @@ class Sorted:
     ids: list[str]
     """Their ids."""
     marks: list[bytes]
-    """Digests of their tracked fields."""
+    """Digests of their tracked fields; empty when the whole page is as it was."""
     contacts: list[str]
     """Their last contacts; empty for unknown."""
     suspects: list[int]
     """Which of them are not plainly as they were."""
     sightings: list[Sighting]
     """Contacts newer than the last known, of records that did not change."""
+    whole: bytes
+    """All digests and the one over all of them, when there is no suspect; else empty."""
     fresh: list[Claim] = field(factory=list)
     """Claims that are new or changed."""
     waiting: list[Claim] = field(factory=list)
@@ -110,9 +120,31 @@ class Sorted:
             unchanged=self.unchanged,
             unread="\n".join(self.unread).encode(),
             nameless=self.nameless,
-            marks=b"".join(marks),
+            marks=self.whole or b"".join(marks),
             contacts="\n".join(self.contacts).encode(),
         )
+
+
+@frozen
+class _Before:
+    """A page as the newest run met it."""
+
+    ids: bytes
+    marks: bytes
+    contacts: bytes
+    over_all: bytes
+
+    @property
+    def last(self) -> list[str]:
+        """The last contacts."""
+        return self.contacts.decode().split("\n")
+
+    @property
+    def both(self) -> tuple[list[bytes], list[str]]:
+        """Marks and last contacts."""
+        marks = self.marks
+        cut = [marks[i : i + DIGEST_SIZE] for i in range(0, len(marks), DIGEST_SIZE)]
+        return cut, self.last
 
 
 @define
@@ -128,7 +160,8 @@ class Known:
     unmatched: set[str] = field(factory=set)
     """Source ids of records that belong to no device."""
     _anything: bool = False
-    _pages: dict[tuple[str, int], tuple[bytes, bytes, bytes]] = field(factory=dict)
+    _pages: dict[tuple[str, int], _Before] = field(factory=dict)
+    _hopes: int = _PATIENCE
     _by_id: dict[str, tuple[bytes, str]] | None = None
     _present: int | None = None
     _met: int = 0
@@ -147,14 +180,15 @@ class Known:
             pages = Query(kind=RunPage, where=F.run_id == newest)
             for shard, page, *rest in tx.values(pages, ("shard", "page", *_REMEMBERED)):
                 ids, marks, contacts = map(bytes, rest)
-                if ids and len(marks) == DIGEST_SIZE * (ids.count(b"\n") + 1):
-                    self._pages[shard, page] = (ids, marks, contacts)
+                size = DIGEST_SIZE * (ids.count(b"\n") + 1)
+                if ids and len(marks) in (size, size + DIGEST_SIZE):
+                    self._pages[shard, page] = _Before(ids, marks[:size], contacts, marks[size:])
         present = mine & F.absent_since.is_unknown()
         if run.resumed:
             self.read = Read.of(tx, run.id)
         else:
             self._present = tx.count(Query(kind=Observation, where=present))
-        if sum(len(marks) for _, marks, _ in self._pages.values()) < _FEW * run.known_before:
+        if sum(len(before.marks) for before in self._pages.values()) < _FEW * run.known_before:
             # asking for so many one by one would take longer than reading all
             placed = Query(kind=Observation, where=present & F.device_id.is_known())
             self._pages.clear()
@@ -185,10 +219,19 @@ class Known:
             items = [items[place] for place in places]
             ids = [d.source_id for d in items]
         seen.update(ids)
-        marks = digests(items)
         contacts = [d.last_seen_at or "" for d in items]
-        known, last = self._before(shard, number, ids)
-        suspects = _unequal(marks, known)
+        before = self._pages.get((shard, number))
+        if before is not None and before.ids != "\n".join(ids).encode():
+            before = None
+        marks: list[bytes] = []
+        suspects: list[int] = []
+        if before is not None and self._is_as_it_was(before, items):
+            whole, last = before.marks + before.over_all, before.last
+        else:
+            marks = digests(items)
+            known, last = before.both if before is not None else self._one_by_one(ids)
+            suspects = _unequal(marks, known)
+            whole = b"" if suspects else b"".join(marks) + digest_of_all(items)
         moved = _unequal(contacts, last)
         if suspects:
             apart = set(suspects)
@@ -207,19 +250,28 @@ class Known:
             contacts,
             suspects,
             sightings,
+            whole,
             problems=[*page.problems],
         )
 
-    def _before(self, shard: str, number: int, ids: list[str]) -> tuple[list[bytes], list[str]]:
-        """Marks and last contacts of some records as they were."""
-        page = self._pages.get((shard, number))
-        if page is not None and page[0] == "\n".join(ids).encode():
-            return _cut(page[1]), page[2].decode().split("\n")
+    def _is_as_it_was(self, before: _Before, items: Sequence[ObservedDevice]) -> bool:
+        """Whether no record of a page changed, by one digest over all of them.
+
+        Not tried any more once most pages had a change: then it only costs.
+        """
+        if not before.over_all or self._hopes <= 0:
+            return False
+        same = before.over_all == digest_of_all(items)
+        self._hopes += 1 if same else -1
+        return same
+
+    def _one_by_one(self, ids: list[str]) -> tuple[list[bytes], list[str]]:
+        """Marks and last contacts of some records, wherever the newest run met them."""
         if self._by_id is None:
             self._by_id = {}
-            for before, marks, contacts in self._pages.values():
-                pairs = zip(_cut(marks), contacts.decode().split("\n"), strict=True)
-                self._by_id.update(zip(before.decode().split("\n"), pairs, strict=True))
+            for before in self._pages.values():
+                pairs = zip(*before.both, strict=True)
+                self._by_id.update(zip(before.ids.decode().split("\n"), pairs, strict=True))
         nothing = (_UNSETTLED, "")
         found = [self._by_id.get(i, nothing) for i in ids]
         return [mark for mark, _ in found], [contact for _, contact in found]
@@ -358,10 +410,6 @@ class Known:
 _REMEMBERED = ("ids", "marks", "contacts")
 _FEW = DIGEST_SIZE // 2
 """Bytes of marks for each known record below which the newest run says too little."""
-
-
-def _cut(marks: bytes) -> list[bytes]:
-    return [marks[i : i + DIGEST_SIZE] for i in range(0, len(marks), DIGEST_SIZE)]
 
 
 def _unequal(now: list[Any], before: list[Any]) -> list[int]:

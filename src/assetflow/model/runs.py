@@ -169,7 +169,8 @@ class RunPage(Record):
     """Records that could not be read and whose id is not known."""
     marks: Volatile[bytes] = b""
     """Digests of the records, 17 bytes each in the order of ``ids``; zeros for one that was new or
-    changed and not yet settled, or belongs to no device. Empty when all must be looked up."""
+    changed and not yet settled, or belongs to no device. Where there was none such, one over all
+    of them follows. Empty when all must be looked up."""
     contacts: Volatile[bytes] = b""
     """The records' last contacts in the order of ``ids``, a line feed between; empty for unknown."""
 

@@ -20,6 +20,7 @@ __all__ = [
     "TRACKED_FIELDS",
     "changed_fields",
     "digest",
+    "digest_of_all",
     "digests",
     "facts_of",
     "is_of_this_scheme",
@@ -74,6 +75,12 @@ def digests(observed: Iterable[ObservedDevice]) -> list[bytes]:
     """The [`digest`][assetflow.reconcile.digest] of each; quicker than one by one."""
     lead, made = _LEAD, map(_encode, map(_tracked, observed))
     return [lead + blake2b(text, digest_size=_LENGTH).digest() for text in made]
+
+
+def digest_of_all(observed: Iterable[ObservedDevice]) -> bytes:
+    """One digest over the tracked fields of several claims in their order: quicker than one of each."""
+    text = _encode(list(map(_tracked, observed)))
+    return _LEAD + blake2b(text, digest_size=_LENGTH).digest()
 
 
 def is_of_this_scheme(mark: bytes) -> bool:
