@@ -25,8 +25,10 @@ KEPT_TOO_LONG = date(2033, 1, 1)
 
 @pytest.fixture
 def on_server(postgres):
+    with psycopg.connect(f"{postgres.admin_url}postgres", autocommit=True) as admin:
+        # the server's own cleaner may be at work in it, which only an administrator can end
+        admin.execute("DROP DATABASE IF EXISTS personal WITH (FORCE)")
     with psycopg.connect(f"{postgres.url}postgres", autocommit=True) as maker:
-        maker.execute("DROP DATABASE IF EXISTS personal WITH (FORCE)")
         maker.execute("CREATE DATABASE personal")
     engine = engine_for(f"{postgres.url}personal", lock_timeout=20)
     upgrade(engine)
