@@ -28,6 +28,10 @@ def test_each_command_writes_the_document_that_is_described(run, fits, made):
     assert (state["state"], state["districts"], state["district"]) == ("current", 1, "maple-valley")
     assert document(run, fits, "db", "upgrade", "--store", STORE)["copy"] is None
     assert document(run, fits, "db", "sql", "--store", STORE) == {"sql": ""}
+    views = document(run, fits, "db", "views", "--personal", "--store", STORE)
+    assert any(view["personal"] for view in views)
+    views = document(run, fits, "db", "views", "--store", STORE)
+    assert not any(view["personal"] for view in views)
     kept = document(run, fits, "db", "backup", "kept.db", "--store", STORE)
     assert kept["events"] == state["events"]
     back = document(run, fits, "db", "restore", "kept.db", "back.db")

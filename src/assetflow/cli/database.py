@@ -79,6 +79,21 @@ def sql(face: Face, since: str | None) -> None:
         note("Nothing to do: the schema is that of this version.")
 
 
+@db.command("views")
+@click.option("--personal", is_flag=True, help="Those of personal columns too.")
+@click.pass_obj
+def views(face: Face, *, personal: bool) -> None:
+    """Make the reporting views anew, and list them.
+
+    They are for tools that read SQL. Without --personal, views of personal columns are taken away.
+    """
+    from assetflow.cli.shapes_database import ViewRow  # noqa: PLC0415  # loads the model
+    from assetflow.district import reporting_views  # noqa: PLC0415  # as above
+
+    made = reporting_views(_store(face), personal=personal)
+    face.out.listing("db.views", ViewRow, [ViewRow.of(view) for view in made])
+
+
 @db.command("backup")
 @click.argument("file", required=False, type=click.Path(dir_okay=False))
 @click.pass_obj

@@ -50,6 +50,7 @@ DOCUMENTS: Mapping[str, tuple[str, type, bool]] = MappingProxyType(
         "db.sql": ("assetflow db sql", shapes_database.PendingRow, False),
         "db.status": ("assetflow db status", shapes_database.DatabaseRow, False),
         "db.upgrade": ("assetflow db upgrade", shapes_database.UpgradeRow, False),
+        "db.views": ("assetflow db views", shapes_database.ViewRow, True),
         "demo": ("assetflow demo", demo_view.DemoCard, False),
         "demo.clean": ("assetflow demo --clean", demo_view.CleanedCard, False),
         "devices.list": ("assetflow devices list", shapes.DeviceRow, True),

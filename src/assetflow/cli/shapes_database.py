@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from assetflow.store.copying import CopyReport
     from assetflow.store.seals import Seal
     from assetflow.store.sql.backups import Backup
-    from assetflow.store.sql.upkeep import DatabaseState, Upgrade
+    from assetflow.store.sql.upkeep import DatabaseState, ReportingView, Upgrade
 
-__all__ = ["BackupRow", "CopyRow", "DatabaseRow", "PendingRow", "SealRow", "UpgradeRow"]
+__all__ = ["BackupRow", "CopyRow", "DatabaseRow", "PendingRow", "SealRow", "UpgradeRow", "ViewRow"]
 
 
 @frozen(kw_only=True)
@@ -185,3 +185,20 @@ class SealRow:
     def of(cls, seal: Seal) -> Self:
         """A seal's row."""
         return cls(**seal.as_dict())
+
+
+@frozen(kw_only=True)
+class ViewRow:
+    """A view for those who read with other tools."""
+
+    name: str
+    """Its name."""
+    personal: bool
+    """Whether its columns are personal."""
+    about: str
+    """What it shows."""
+
+    @classmethod
+    def of(cls, view: ReportingView) -> Self:
+        """A view's row."""
+        return cls(name=view.name, personal=view.personal, about=view.about)

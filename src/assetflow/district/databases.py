@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assetflow.store.copying import CopyProgress, CopyReport
     from assetflow.store.ports import Store
     from assetflow.store.sql.backups import Backup
-    from assetflow.store.sql.upkeep import DatabaseState, Upgrade
+    from assetflow.store.sql.upkeep import DatabaseState, ReportingView, Upgrade
 
 __all__ = [
     "address_of",
@@ -25,6 +25,7 @@ __all__ = [
     "database_state",
     "dump_command",
     "pending_sql",
+    "reporting_views",
     "restore",
     "restore_command",
     "upgrade_database",
@@ -68,6 +69,24 @@ def upgrade_database(url: str | os.PathLike[str]) -> Upgrade:
     from assetflow.store.sql import upkeep  # noqa: PLC0415  # as said above
 
     return upkeep.upgrade_database(address_of(url))
+
+
+def reporting_views(url: str | os.PathLike[str], *, personal: bool = False) -> list[ReportingView]:
+    """Make the views for those who read with other tools anew, and list them.
+
+    An upgrade makes them too, and keeps those of personal columns where they are.
+
+    Args:
+        url: A database address, or the path of an SQLite file.
+        personal: Those of personal columns too; without it they are taken away.
+
+    Raises:
+        SchemaOutdated: it is of an older version, or the address says that nothing is written.
+        StoreUnavailable: there is no such server, or it holds another program's tables.
+    """
+    from assetflow.store.sql import upkeep  # noqa: PLC0415  # as said above
+
+    return upkeep.reporting_views(address_of(url), personal=personal)
 
 
 def pending_sql(url: str | os.PathLike[str], *, since: str | None = None) -> str:

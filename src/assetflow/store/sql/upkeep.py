@@ -14,6 +14,7 @@ from assetflow.store.sql.migrate import (
     HEAD,
     REVISIONS,
     Found,
+    make_views,
     refuse,
     revision,
     sql_since,
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DatabaseState",
+    "ReportingView",
     "Upgrade",
     "database_state",
     "pending_sql",
     "reading",
+    "reporting_views",
     "upgrade_database",
 ]
 
@@ -77,6 +80,18 @@ class Upgrade:
     """The revision that it has now."""
     copy: str | None
     """The path of the copy that was made before, if one was."""
+
+
+@frozen(kw_only=True)
+class ReportingView:
+    """A view for those who read with other tools."""
+
+    name: str
+    """Its name."""
+    about: str
+    """What it shows, in a line."""
+    personal: bool
+    """Whether its columns are personal."""
 
 
 def parsed(url: str) -> sa.URL:
@@ -167,6 +182,29 @@ def upgrade_database(url: str) -> Upgrade:
         return Upgrade(address=engine.address, before=before, revision=HEAD, copy=copy)
     finally:
         engine.close()
+
+
+def reporting_views(url: str, *, personal: bool = False) -> list[ReportingView]:
+    """Make the reporting views anew, and list them.
+
+    Args:
+        url: The database.
+        personal: Those of personal columns too; without it they are taken away.
+
+    Raises:
+        SchemaOutdated: it is of an older version, or the address says that nothing is written.
+        StoreUnavailable: there is no such server, or it holds another program's tables.
+    """
+    from assetflow.store.sql import views  # noqa: PLC0415  # only here
+
+    engine = engine_for(url, lock_timeout=_WAIT)
+    try:
+        make_views(engine, personal=personal)
+    finally:
+        engine.close()
+    named = views.personal_reports() if personal else ()
+    told = [(r, False) for r in views.reports()] + [(r, True) for r in named]
+    return [ReportingView(name=r.name, about=r.about, personal=own) for r, own in told]
 
 
 def pending_sql(url: str, *, since: str | None = None) -> str:
