@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from assetflow.errors import ConfigError, MissingExtra, StoreLocked, StoreUnavailable
+from assetflow.store.ports import Wiped
 from assetflow.store.sql.mariadb_faults import is_lost, meaning, unreachable
+from assetflow.store.sql.migrate import VERSION_TABLE
 from assetflow.store.sql.row_security import NOWHERE, Reach
 from assetflow.store.sql.servers import ServerEngine
 from assetflow.store.sql.tables import PREFIX
@@ -31,6 +33,10 @@ __all__ = ["MariadbEngine"]
 _CONNECT_SECONDS = 10
 _MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO"
 _ISOLATION = "READ-COMMITTED"
+_OURS = (
+    "SELECT table_name FROM information_schema.tables "  # noqa: S608  # constants
+    f"WHERE table_schema = DATABASE() AND LEFT(table_name, {len(PREFIX)}) = '{PREFIX}'"
+)
 
 
 class MariadbEngine(ServerEngine):
@@ -170,12 +176,26 @@ class MariadbEngine(ServerEngine):
 
     def tables(self, connection: sa.Connection) -> set[str]:
         """Names of tables of ours in the database: others may live beside."""
-        names = (
-            "SELECT table_name FROM information_schema.tables "  # noqa: S608  # a constant
-            f"WHERE table_schema = DATABASE() AND (LEFT(table_name, {len(PREFIX)}) = '{PREFIX}' "
-            "OR table_name = 'assetflow_alembic_version')"
-        )
+        names = f"{_OURS} OR (table_schema = DATABASE() AND table_name = '{VERSION_TABLE}')"
         return {str(row[0]) for row in connection.exec_driver_sql(names)}
+
+    def wipe_removed(self) -> Wiped:
+        """Build each table anew, one after the other; the server keeps its logs.
+
+        A table that somebody reads is waited for as long as for any lock.
+        """
+        driver = self.connect_driver()
+        try:
+            with driver.cursor() as cursor:
+                seconds = max(round(self.lock_timeout), 1)
+                cursor.execute(f"SET SESSION lock_wait_timeout = {seconds}")
+                cursor.execute(f"{_OURS} AND table_type = 'BASE TABLE'")
+                for (name,) in cursor.fetchall():
+                    cursor.execute(f"ALTER TABLE `{name}` FORCE")
+        finally:
+            driver.close()
+        kept = "the server's undo, redo and binary logs until they are recycled; replicas, backups"
+        return Wiped(reached=("the server's tables and indexes",), not_reached=(kept,))
 
     @contextmanager
     def migration_lock(self, connection: sa.Connection) -> Iterator[None]:
