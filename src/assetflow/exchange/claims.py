@@ -66,7 +66,7 @@ class Claim:
     """What the source says."""
     digest: bytes
     """Digest of its tracked fields."""
-    raw: bytes | None = None
+    raw: bytes | None = field(default=None, repr=False)
     """The vendor's record, compressed."""
     raw_dictionary: int | None = None
     """Version of the dictionary that it was compressed with."""
