@@ -35,15 +35,16 @@ STATE = ROOT / ".venv-state"
 WINDOWS = os.name == "nt"
 UV = "uv==0.13.9"  # resolves the lock files; nothing else uses it
 
+_EXTRAS = ("cli", "google", "mariadb", "postgres", "privacy")
 # lock file: (extras of the project, dependency group, resolution)
 LOCK_FILES = {
     "demo": (("cli",), "build", "highest"),
-    "test": (("cli", "google", "mariadb", "postgres"), "test", "highest"),
-    "lint": (("cli", "google", "mariadb", "postgres"), "lint", "highest"),
+    "test": (_EXTRAS, "test", "highest"),
+    "lint": (_EXTRAS, "lint", "highest"),
     "docs": (("cli",), "docs", "highest"),
-    "bench": (("cli", "google", "mariadb", "postgres"), "bench", "highest"),
-    "oracles": (("cli", "google", "mariadb", "postgres"), "oracles", "highest"),
-    "lowest": (("cli", "google", "mariadb", "postgres"), "test", "lowest-direct"),
+    "bench": (_EXTRAS, "bench", "highest"),
+    "oracles": (_EXTRAS, "oracles", "highest"),
+    "lowest": (_EXTRAS, "test", "lowest-direct"),
 }
 
 

@@ -262,7 +262,8 @@ class Pair:
         self.commits: list[str] = []
         self.store = open_store(on_commit=lambda district, *_: self.commits.append(district))
         # a database may serve several modules of tests
-        taken = [int(d.partition("-")[2]) for d in self.store.districts() if d.startswith(OWN)]
+        numbers = [d.partition("-")[2] for d in self.store.districts() if d.startswith(OWN)]
+        taken = [int(number) for number in numbers if number.isdecimal()]
         self._numbers = itertools.count(max(taken, default=0) + 1)
         self.renew()
 

@@ -136,8 +136,11 @@ class PostgresEngine(ServerEngine):
     def member_of(
         self, column: sa.ColumnElement[Any], members: sa.BindParameter[Any]
     ) -> sa.ColumnElement[bool]:
-        """The list is an array: one bind, whatever its length."""
-        return column == sa.func.any(members)
+        """The list is an array: one bind, whatever its length.
+
+        Not a comparison with a function: its negation would be ``<> any``, which is another thing.
+        """
+        return column.bool_op("=")(sa.any_(members))
 
     def list_value(self, members: list[Any]) -> list[Any]:
         """The driver makes a list an array."""
